@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// include/bookend/breakpoint.hpp — what the two tenants register: kernel breakpoints, and the user breakpoints of a task.
+#pragma once
+#include <bookend/assert.hpp>
+#include <bookend/backend.hpp>
+#include <bookend/builtin.hpp>
+#include <bookend/cpumask.hpp>
+
+namespace bookend {
+
+template <class System>
+struct hit;
+template <class System>
+class shelf;
+template <class System>
+class kernel_side;
+template <class System>
+class user_side;
+template <class System>
+class task;
+template <class System>
+class handler_view;
+template <class System>
+class cpu_view;
+
+/// How a breakpoint starts. Disabled keeps its slot all the same.
+enum class start : bool { disabled, enabled };
+
+/// A user breakpoint that counts on one CPU only, whichever CPUs its task visits.
+struct pinned {
+  cpu_id cpu;
+};
+
+/// A name and whether it is registered: what both kinds of breakpoint have. Storage is the caller's and must not move or go while
+/// registered; destroying a registered one is an assertion (see BOOKEND_CHECK_DESTRUCTION).
+class breakpoint {
+ public:
+  /// Any context. The string is the caller's and outlives the registration.
+  [[nodiscard]] constexpr const char* name() const noexcept { return name_; }
+  /// True when no manager uses this object: it may be registered again or freed. Any context, one load.
+  [[nodiscard]] constexpr bool idle() const noexcept { return detail::load_acquire(registered_) == 0; }
+
+  breakpoint(const breakpoint&) = delete;
+  breakpoint& operator=(const breakpoint&) = delete;
+
+ protected:
+  constexpr explicit breakpoint(const char* name) noexcept : name_(name) {}
+#if BOOKEND_CHECK_DESTRUCTION
+  constexpr ~breakpoint() { BOOKEND_ASSERT(idle(), "a breakpoint was destroyed while registered"); }
+#else
+  ~breakpoint() = default;
+#endif
+
+  const char* name_;
+  std::uint32_t generation_ = 0;  // one more at each registration and everywhere-modify; survives re-registration
+  std::uint8_t registered_ = 0;   // written under the owner lock
+};
+
+/// Watches for the kernel, on every CPU of a mask, whoever runs there. The handler runs in the trap, on the CPU that hit, with
+/// traps off; it may use the verbs of `hit.here` only. Context by deriving from this class.
+template <class System>
+class kernel_breakpoint : public breakpoint {
+ public:
+  using handler = void (*)(const hit<System>&);
+  constexpr kernel_breakpoint(const char* name, handler on_hit) noexcept : breakpoint(name), on_hit_(on_hit) {}
+
+  /// The CPUs that it holds a slot on. Thread context, or while nobody moves it.
+  [[nodiscard]] constexpr const cpumask<System::max_cpus>& cpus() const noexcept { return cpus_; }
+  /// The handler; what a trap calls. Any context.
+  constexpr void operator()(const hit<System>& h) const { on_hit_(h); }
+
+ private:
+  friend class kernel_side<System>;
+  handler on_hit_;
+  cpumask<System::max_cpus> cpus_{};     // owner lock
+  typename System::setting setting_{};   // owner lock: what an everywhere verb installed last
+  bool enabled_ = false;                 // owner lock: what an everywhere verb asked for last; each CPU's row has its own
+};
+
+/// Watches for one task, on whatever CPU it runs (wide), or while it runs on one CPU (pinned). A hit is handed to the kernel as a
+/// value, to deliver to the task as it likes.
+template <class System>
+class user_breakpoint : public breakpoint {
+ public:
+  constexpr explicit user_breakpoint(const char* name = "", std::uint64_t cookie = 0) noexcept : breakpoint(name), cookie_(cookie) {}
+
+  /// The owner's word of its own, delivered with each hit. Any context.
+  [[nodiscard]] constexpr std::uint64_t cookie() const noexcept { return cookie_; }
+  /// The number that the task knows it by: the lowest that no breakpoint of the task that may share a CPU with it had when it was
+  /// registered. Below 2 * slots. Stable while registered. Any context.
+  [[nodiscard]] constexpr unsigned index() const noexcept { return index_; }
+  /// True when it takes a slot on this CPU while its task runs there. Any context.
+  [[nodiscard]] constexpr bool counts_on(cpu_id cpu) const noexcept { return where_ == everywhere || where_ == cpu + 1; }
+
+  /// What the context switch loads.
+  struct cell {
+    typename System::setting setting;
+    std::uint32_t generation;
+    bool on;
+  };
+  /// The cell to load now. Under the guard; good until the guard is left.
+  [[nodiscard]] constexpr const cell& live() const noexcept { return cells_[detail::load_acquire(live_)]; }
+  /// The next of the same task, in the task's order: wide ones as registered, then the pinned ones by CPU. Under the guard.
+  [[nodiscard]] constexpr user_breakpoint* next() const noexcept { return detail::load_acquire(next_); }
+  [[nodiscard]] constexpr const task<System>* owner() const noexcept { return owner_; }
+
+ private:
+  friend class user_side<System>;
+  static constexpr unsigned everywhere = 0;
+
+  // A verb fills the spare cell under the owner lock and turns live_ with release; once its cross-call has been everywhere, nobody
+  // reads the old cell any more, and it is the spare. (switch.pml: one cell instead of two fails.)
+  cell cells_[2]{};
+  std::uint8_t live_ = 0;
+  std::uint8_t index_ = 0;
+  unsigned where_ = everywhere;  // pinned: cpu + 1
+  user_breakpoint* next_ = nullptr;
+  task<System>* owner_ = nullptr;
+  std::uint64_t cookie_;
+};
+
+/// What the manager keeps in each of the kernel's tasks (threads, vCPUs). All zero is a task without watches. It must not move or go
+/// before on_exit().
+template <class System>
+class task {
+ public:
+  constexpr task() noexcept = default;
+  task(const task&) = delete;
+  task& operator=(const task&) = delete;
+
+  /// Its first breakpoint, null for a task without. Under the guard, or the owner lock.
+  [[nodiscard]] constexpr user_breakpoint<System>* first() const noexcept { return detail::load_acquire(first_); }
+
+ private:
+  friend class user_side<System>;
+  user_breakpoint<System>* first_ = nullptr;            // written under the owner lock
+  std::uint8_t wide_[pool_count<System>]{};             // owner lock: wide breakpoints per pool
+};
+
+}  // namespace bookend

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// include/bookend/here.hpp — the views of one CPU: its verbs, the context switch, the quiet scope and the trap.
+#pragma once
+#include <bookend/shelf.hpp>
+
+namespace bookend {
+
+/// While it lives, this CPU's breakpoints are off; verbs change the row only, and what is wanted is written when the outermost scope
+/// ends. Open one at kernel-mode #DB and NMI entry, before anything that may be watched is touched.
+template <class System>
+class [[nodiscard]] quiet_scope {
+ public:
+  quiet_scope(System& sys, row<System>& r, cpu_id cpu) noexcept : system_(sys), row_(r), cpu_(cpu) { row_.quiet_enter(system_, cpu_); }
+  ~quiet_scope() { row_.quiet_leave(system_, cpu_); }
+  quiet_scope(const quiet_scope&) = delete;
+  quiet_scope& operator=(const quiet_scope&) = delete;
+
+ private:
+  System& system_;
+  row<System>& row_;
+  cpu_id cpu_;
+};
+
+/// A CPU that the caller drives: `slots.on(cpu)` where CPUs are numbers. The caller is that CPU for the call: nothing else acts on it.
+template <class System>
+class cpu_view : public handler_view<System> {
+ public:
+  using handler_view<System>::handler_view;
+
+  /// Loads what `next` watches here in place of what `prev` watched. Guard. Two loads and a branch when neither watches anything (and a
+  /// store, where the platform has no current_task); otherwise the registers that differ, and at most two control writes. Returns a
+  /// refusal (hardware: the old ones are loaded still) if the backend can fail, else nothing.
+  auto switch_to(const task<System>& /*prev*/, const task<System>& next) const noexcept {
+    auto& r = this->own_row();
+    if constexpr (!has_current_task<System, task<System>>) r.current = &next;
+    const bool idle = (reinterpret_cast<std::uintptr_t>(next.first()) | r.user) == 0;
+    if constexpr (can_fail<System>)
+      return idle || this->shelf_->load(r, this->cpu(), next) ? refusal{} : refusal{reason::hardware, this->cpu()};
+    else if (!idle)
+      (void)this->shelf_->load(r, this->cpu(), next);
+  }
+
+  /// A debug trap on this CPU, traps off; from kernel mode inside a quiet() scope. Calls the handlers of kernel breakpoints that hit,
+  /// collects the user ones, and says what is left for others. One status read and write, then the hits. No lock.
+  trap_result<System> trap(typename System::frame& frame) const noexcept;
+
+  /// See quiet_scope. Guard or trap or NMI. One control write if anything is on, and one at the end if anything is wanted then.
+  [[nodiscard]] quiet_scope<System> quiet() const noexcept { return {this->shelf_->system_, this->own_row(), this->cpu()}; }
+
+  /// Hands this CPU's registers to somebody else: a guest about to run, a suspend. Guard. Everything off, nothing written until
+  /// restore(); verbs meanwhile change the row only. Not twice without restore() between.
+  void lend() const noexcept { this->own_row().lend(this->shelf_->system_, this->cpu()); }
+  /// Takes them back, whatever they hold: writes every held address and the control. Guard. hardware if that fails, and then off.
+  [[nodiscard]] refusal restore() const noexcept {
+    return this->own_row().take_back(this->shelf_->system_, this->cpu()) ? refusal{} : refusal{reason::hardware, this->cpu()};
+  }
+  /// Off now and until restore() or cpu_online(): for crash and kexec. Any context, NMI included. One control write.
+  void silence() const noexcept { this->own_row().silence(this->shelf_->system_, this->cpu()); }
+};
+
+/// This CPU, where the platform has this_cpu(): `slots.here()`. The first three take the guard for their own time, so any thread or
+/// interrupt may call them; the others are called under the guard, or in a trap, and say so on cpu_view.
+template <class System>
+class here_view {
+ public:
+  constexpr explicit here_view(shelf<System>& s) noexcept : shelf_(&s) {}
+
+  [[nodiscard]] cpu_id cpu() const noexcept { return shelf_->system().this_cpu(); }
+  refusal enable(kernel_breakpoint<System>& b) const noexcept {
+    return guarded([&](auto view) { return view.enable(b); });
+  }
+  refusal disable(kernel_breakpoint<System>& b) const noexcept {
+    return guarded([&](auto view) { return view.disable(b); });
+  }
+  [[nodiscard]] refusal modify(kernel_breakpoint<System>& b, const request& r) const noexcept {
+    return guarded([&](auto view) { return view.modify(b, r); });
+  }
+  auto switch_to(const task<System>& prev, const task<System>& next) const noexcept { return view().switch_to(prev, next); }
+  trap_result<System> trap(typename System::frame& frame) const noexcept { return view().trap(frame); }
+  [[nodiscard]] quiet_scope<System> quiet() const noexcept { return view().quiet(); }
+  void lend() const noexcept { view().lend(); }
+  [[nodiscard]] refusal restore() const noexcept { return view().restore(); }
+  void silence() const noexcept { view().silence(); }
+
+ private:
+  [[nodiscard]] cpu_view<System> view() const noexcept { return {*shelf_, cpu()}; }
+  template <class F>
+  refusal guarded(F f) const noexcept {
+    auto& sys = shelf_->system();
+    const auto token = sys.traps_off();
+    const refusal no = f(view());
+    sys.traps_restore(token);
+    return no;
+  }
+  shelf<System>* shelf_;
+};
+
+template <class System>
+refusal handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept {
+  auto& r = own_row();
+  const slot_id s = r.slot_of(&b);
+  if (s == System::slots) return reason::not_registered;
+  return r.set_on(shelf_->system_, cpu_, s, wanted) ? refusal{} : refusal{reason::hardware, cpu_};
+}
+
+template <class System>
+refusal handler_view<System>::modify(kernel_breakpoint<System>& b, const request& q) const noexcept {
+  auto& r = own_row();
+  const slot_id s = r.slot_of(&b);
+  if (s == System::slots) return reason::not_registered;
+  if (r.editing()) return reason::would_block;
+  const auto encoded = shelf_->accept(side::kernel, q);
+  if (!encoded) return encoded.why();
+  if (System::pool_of(encoded.value()) != System::pool_of(r.settings[s])) return reason::unsupported;
+  return r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s]) ? refusal{} : refusal{reason::hardware, cpu_};
+}
+
+}  // namespace bookend

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// include/bookend/shelf.hpp — what the verbs of both sides share: the rows, the ledgers, the owner lock, and all-or-nothing on many CPUs.
+#pragma once
+#include <bookend/hit.hpp>
+#include <bookend/ledger.hpp>
+#include <bookend/row.hpp>
+
+namespace bookend {
+
+namespace detail {
+/// One ledger a pool, each of the pool's own size: every pool exact, all zero when empty.
+template <class System, unsigned Pool = 0, bool Last = (Pool + 1 == pool_count<System>)>
+struct ledgers : ledgers<System, Pool + 1> {
+  ledger<count_bits(System::pools[Pool]), System::max_cpus> own{};
+};
+template <class System, unsigned Pool>
+struct ledgers<System, Pool, true> {
+  ledger<count_bits(System::pools[Pool]), System::max_cpus> own{};
+};
+}  // namespace detail
+
+/// Everything is here; the verbs above it have no data of their own. All zero when new: it may live in .bss.
+template <class System>
+class shelf {
+ public:
+  using mask = cpumask<System::max_cpus>;
+  using row_type = row<System>;
+  using image = row_image<System>;
+
+  template <class... Args>
+  constexpr explicit shelf(Args&&... args) : system_(static_cast<Args&&>(args)...) {}
+  shelf(const shelf&) = delete;
+  shelf& operator=(const shelf&) = delete;
+
+  /// The system that this manager drives. Any context.
+  [[nodiscard]] constexpr System& system() noexcept { return system_; }
+  [[nodiscard]] constexpr const System& system() const noexcept { return system_; }
+
+ protected:
+  friend class handler_view<System>;
+  friend class cpu_view<System>;
+
+  [[nodiscard]] constexpr row_type& row_of(cpu_id cpu) noexcept {
+    BOOKEND_ASSERT(cpu < System::max_cpus, "no such CPU");
+    return rows_[cpu];
+  }
+
+  /// The owner lock, for a scope.
+  class owner {
+   public:
+    explicit owner(shelf& s) noexcept : system_(s.system_) { system_.lock(); }
+    struct taken {};
+    owner(shelf& s, taken) noexcept : system_(s.system_) {}
+    ~owner() { system_.unlock(); }
+    owner(const owner&) = delete;
+    owner& operator=(const owner&) = delete;
+
+   private:
+    System& system_;
+  };
+  /// Runs a verb's body under the lock.
+  template <class Body>
+  auto owned(Body body) noexcept {
+    const owner lock(*this);
+    return body();
+  }
+  /// The same if the lock is free, else would_block.
+  template <class Body>
+  refusal tried(Body body) noexcept {
+    if (!system_.try_lock()) return reason::would_block;
+    const owner lock(*this, typename owner::taken{});
+    return body();
+  }
+
+  /// Everything that can be said of a request before a slot is looked for. Any context.
+  [[nodiscard]] result<typename System::setting> accept(side who, const request& r) noexcept {
+    const auto encoded = System::encode(r);
+    if (!encoded) return encoded;
+    bool denied = !system_.may_watch(who, r.bytes());
+    if constexpr (!watches_elsewhere<System>)  // a watch on the rows would trap while a trap is handled
+      denied = denied || r.bytes().overlaps({reinterpret_cast<std::uint64_t>(this), sizeof *this});
+    if (denied) return reason::forbidden;
+    return encoded;
+  }
+  [[nodiscard]] static constexpr unsigned pool_of(const typename System::setting& s) noexcept { return static_cast<unsigned>(System::pool_of(s)); }
+
+  /// Calls f(ledger) with the ledger of a pool. One pool: no branch.
+  template <unsigned Pool = 0, class F>
+  auto in_pool(unsigned pool, F f) noexcept {
+    if constexpr (Pool + 1 < pool_count<System>)
+      if (pool != Pool) return in_pool<Pool + 1>(pool, f);
+    return f(static_cast<detail::ledgers<System, Pool>&>(ledgers_).own);
+  }
+
+  [[nodiscard]] refusal no_slot(unsigned pool, cpu_id cpu, unsigned users) noexcept {
+    refusal no(reason::no_slot, cpu);
+    no.pool = static_cast<std::uint8_t>(pool);
+    no.kernel_held = static_cast<std::uint16_t>(in_pool(pool, [&](auto& l) { return l.kernel_held(cpu); }));
+    no.user_held = static_cast<std::uint16_t>(users);
+    return no;
+  }
+
+  // The running task's side of a row. On that CPU under its guard.
+
+  [[nodiscard]] const task<System>* current_of(cpu_id cpu) noexcept {
+    if constexpr (has_current_task<System, task<System>>)
+      return system_.template current_task<task<System>>(cpu);
+    else
+      return rows_[cpu].current;
+  }
+  /// Writes a task's breakpoints for this CPU into `wish`, above whatever else is there, given the slots that the kernel will hold.
+  static void place_users(image& wish, const task<System>& t, cpu_id cpu, slot_mask kernel) noexcept {
+    slot_mask left = ~kernel;
+    for (user_breakpoint<System>* b = t.first(); b != nullptr; b = b->next()) {
+      if (!b->counts_on(cpu)) continue;
+      const auto& cell = b->live();
+      const slot_id s = next_user_slot(System::pools[pool_of(cell.setting)], left);
+      wish.settings[s] = cell.setting;
+      wish.holders[s] = b;
+      wish.generations[s] = cell.generation;
+      wish.on[s] = static_cast<std::uint8_t>(cell.on);
+      wish.user |= row_type::bit(s);
+    }
+  }
+  /// Changes the slots of `which` (the kernel's, as `wish` has them), and repacks the running task's in the same go.
+  bool change_and_repack(row_type& r, cpu_id cpu, image& wish, slot_mask which) noexcept {
+    wish.user = 0;
+    if (const auto* t = current_of(cpu); t != nullptr && r.user != 0) place_users(wish, *t, cpu, (r.kernel & ~which) | wish.kernel);
+    return r.change(system_, cpu, wish, which | r.user | wish.user);
+  }
+  /// Makes the row's user side that of `t`.
+  bool load(row_type& r, cpu_id cpu, const task<System>& t) noexcept {
+    image wish;
+    wish.kernel = wish.user = 0;
+    place_users(wish, t, cpu, r.kernel);
+    return r.change(system_, cpu, wish, r.user | wish.user);
+  }
+
+  // Many CPUs, all or nothing. Under the owner lock.
+
+  /// Runs step(row, cpu) -> bool for each CPU of m: on the CPU if it is online, else here. Where steps can fail and one does, undo(row,
+  /// cpu) -> bool runs for those that had succeeded, and the refusal names the first CPU that failed.
+  template <class Step, class Undo>
+  refusal on_each(const mask& m, Step step, Undo undo) noexcept {
+    if constexpr (!can_fail<System>) {
+      (void)undo;
+      (void)run(m, step);
+      return {};
+    } else {
+      const mask failed = run(m, step);
+      if (failed.none()) return {};
+      (void)run(m - failed, undo);
+      return {reason::hardware, failed.first()};
+    }
+  }
+
+  /// Runs step(row, cpu) -> bool for each CPU of m; the answer is where it said false.
+  template <class Step>
+  mask run(const mask& m, Step step) noexcept {
+    struct context {
+      shelf* self;
+      Step* step;
+    } c{this, &step};
+    const auto once = [](void* argument, cpu_id cpu) noexcept {
+      auto& k = *static_cast<context*>(argument);
+      row_type& r = k.self->rows_[cpu];
+      [[maybe_unused]] const bool good = (*k.step)(r, cpu);
+      if constexpr (can_fail<System>) r.undo.failed = !good;
+    };
+    const mask remote = m & online_;
+    if (remote.any()) system_.run_on(remote, once, &c);
+    for (cpu_id cpu : m - online_) once(&c, cpu);
+    mask failed;
+    if constexpr (can_fail<System>)
+      for (cpu_id cpu : m)
+        if (rows_[cpu].undo.failed) failed.set(cpu);
+    return failed;
+  }
+
+  System system_{};
+  row_type rows_[System::max_cpus]{};
+  detail::ledgers<System> ledgers_{};
+  mask online_{};
+};
+
+}  // namespace bookend

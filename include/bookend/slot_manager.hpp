@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// include/bookend/slot_manager.hpp — the shelf as its users see it: every verb, from every CPU, all or nothing.
+#pragma once
+#include <bookend/snapshot.hpp>
+#include <bookend/trap.hpp>
+#include <bookend/user_side.hpp>
+
+namespace bookend {
+
+/// Reserves the debug registers of every CPU of a system, the kernel from the top, the running task from the bottom, first come first
+/// served, and writes a register only for a slot that is reserved.
+///
+/// The verbs here act everywhere. Thread context only: they take the owner lock and wait for cross-calls, so never call them under the
+/// guard, from an interrupt, a trap or a handler. For those there are the views here() and on(cpu). Each verb is all or nothing: when it
+/// is refused, nothing has changed (hits of CPUs that were armed meanwhile may have been delivered). Reasons that any verb may give:
+/// hardware (only if the backend can fail), would_block (only the try_ forms, if the lock is taken).
+/// Cost: the ledger's arithmetic and one cross-call to the CPUs concerned; never depends on how many tasks or breakpoints there are.
+/// All zero when new. Must outlive its breakpoints and tasks.
+template <system System>
+class slot_manager : public user_side<System> {
+  using base = user_side<System>;
+
+ public:
+  using mask = cpumask<System::max_cpus>;
+  using kernel_breakpoint = bookend::kernel_breakpoint<System>;
+  using user_breakpoint = bookend::user_breakpoint<System>;
+  using task = bookend::task<System>;
+  using hit = bookend::hit<System>;
+  using trap_result = bookend::trap_result<System>;
+  using snapshot_type = bookend::snapshot<System>;
+  using base::base;
+
+  // Registering takes a slot on each CPU, then arms it (unless it starts disabled).
+
+  /// On every CPU of `cpus`, for whoever runs there. Refused: already_registered; empty_mask; as the backend's encode() says (misaligned,
+  /// bad_length, unsupported, ...); forbidden; no_slot, naming the first CPU in the way and what is held there.
+  [[nodiscard]] refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(), start how = start::enabled) noexcept {
+    return this->owned([&] { return this->do_register(b, r, cpus, how); });
+  }
+  /// Wide: wherever `t` runs. Refused as above; a task never competes with another task. The request is checked as the user's.
+  [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept {
+    return this->owned([&] { return this->do_register(b, t, r, 0, how); });
+  }
+  /// Pinned: while `t` runs on one CPU. Also refused as bad_cpu.
+  [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where, start how = start::enabled) noexcept {
+    return this->owned([&] { return this->do_register(b, t, r, where.cpu + 1, how); });
+  }
+  /// Gives the slots back. When it returns, no handler of it runs or will run on any CPU, and its storage is free (user hits that were
+  /// collected before may still be delivered: they are values). Refused: not_registered. If a CPU's registers no longer take writes it
+  /// says hardware, and the breakpoint is unregistered all the same.
+  template <class Breakpoint>
+  refusal unregister_breakpoint(Breakpoint& b) noexcept {
+    return this->owned([&] { return this->do_unregister(b); });
+  }
+
+  // Reservation kept.
+
+  /// Arms it on all its CPUs, those too that here-verbs had disarmed. Refused: not_registered.
+  template <class Breakpoint>
+  refusal enable(Breakpoint& b) noexcept {
+    return this->owned([&] { return this->do_set_on(b, true); });
+  }
+  /// Silent on all its CPUs when it returns; the slots stay its own and are handed to nobody. Refused: not_registered.
+  template <class Breakpoint>
+  refusal disable(Breakpoint& b) noexcept {
+    return this->owned([&] { return this->do_set_on(b, false); });
+  }
+  /// Watches something else from now on, in place: disabled stays disabled, and the slots stay its own unless the new setting is of
+  /// another pool, whose slots are then taken first. Refused: not_registered; everything that registering refuses.
+  template <class Breakpoint>
+  [[nodiscard]] refusal modify(Breakpoint& b, const request& r) noexcept {
+    return this->owned([&] { return this->do_modify(b, r); });
+  }
+  /// Another cpumask: armed on the new CPUs first (if it was last enabled everywhere), then taken from those left out; CPUs in both see
+  /// nothing. Refused: not_registered; empty_mask; no_slot.
+  [[nodiscard]] refusal move(kernel_breakpoint& b, const mask& cpus) noexcept {
+    return this->owned([&] { return this->do_move(b, cpus); });
+  }
+
+  // The same, for those who would rather not wait for the lock: would_block if it is taken.
+
+  template <class... Args>
+  [[nodiscard]] refusal try_register_breakpoint(Args&&... args) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried([&] { return trying{*this}.register_breakpoint(static_cast<Args&&>(args)...); });
+  }
+  template <class Breakpoint>
+  [[nodiscard]] refusal try_unregister_breakpoint(Breakpoint& b) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried([&] { return this->do_unregister(b); });
+  }
+  template <class Breakpoint>
+  [[nodiscard]] refusal try_enable(Breakpoint& b) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried([&] { return this->do_set_on(b, true); });
+  }
+  template <class Breakpoint>
+  [[nodiscard]] refusal try_disable(Breakpoint& b) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried([&] { return this->do_set_on(b, false); });
+  }
+  template <class Breakpoint>
+  [[nodiscard]] refusal try_modify(Breakpoint& b, const request& r) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried([&] { return this->do_modify(b, r); });
+  }
+  [[nodiscard]] refusal try_move(kernel_breakpoint& b, const mask& cpus) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried([&] { return this->do_move(b, cpus); });
+  }
+
+  // Tasks. The scheduler's own call, switch_to, is on the views.
+
+  /// `child` starts without watches, whatever its bytes hold (they may be a copy of the parent's).
+  void on_fork(const task& parent, task& child) noexcept {
+    on_fork(parent, child, [](const user_breakpoint&) -> user_breakpoint* { return nullptr; });
+  }
+  /// The child inherits those of the parent's breakpoints for which `storage_for(parent's)` names an idle object, with its index, setting
+  /// and state; null leaves one out. Never refused: what fits the parent fits the child. Before the child first runs.
+  template <class StorageFor>
+  void on_fork(const task& parent, task& child, StorageFor storage_for) noexcept {
+    this->owned([&] { this->do_fork(parent, child, storage_for); });
+  }
+  /// The address space is gone: unregisters all of the task's breakpoints.
+  void on_exec(task& t) noexcept {
+    this->owned([&] { this->do_flush(t); });
+  }
+  /// The same for a task that ends. Its storage is free once it is no longer current anywhere.
+  void on_exit(task& t) noexcept { on_exec(t); }
+
+  // CPUs. Reservations count on every CPU of 0 to max_cpus-1, online or not, so coming online never overcommits.
+
+  /// This CPU's registers are the manager's from now on: cleared, then armed with what is registered for it. Nothing happens if it was
+  /// online. The task running there is loaded by its next switch_to(). Refused: bad_cpu; hardware, and then it stays offline.
+  [[nodiscard]] refusal cpu_online(cpu_id cpu) noexcept {
+    return this->owned([&]() -> refusal {
+      if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
+      if (this->online_.test(cpu)) return {};
+      this->online_.set(cpu);
+      if (this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) { return r.come_online(this->system_, c); }).none()) return {};
+      this->online_.clear(cpu);
+      return {reason::hardware, cpu};
+    });
+  }
+  /// Off, and from now on nothing is written to this CPU; what is registered for it keeps its slots. Refused: bad_cpu.
+  refusal cpu_offline(cpu_id cpu) noexcept {
+    return this->owned([&]() -> refusal {
+      if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
+      if (!this->online_.test(cpu)) return {};
+      (void)this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) {
+        r.go_offline(this->system_, c);
+        return true;
+      });
+      this->online_.clear(cpu);
+      return {};
+    });
+  }
+  /// Takes slots of one CPU off the shelf for good: it has fewer than System::slots, or a firmware uses one. Before or after it is online.
+  /// Refused: bad_cpu; no_slot if the kernel holds one of them, or what is registered would no longer fit.
+  [[nodiscard]] refusal withhold(cpu_id cpu, slot_mask slots) noexcept {
+    return this->owned([&] { return this->do_withhold(cpu, slots); });
+  }
+  /// The CPUs that the manager drives now.
+  [[nodiscard]] mask online() noexcept {
+    return this->owned([&] { return this->online_; });
+  }
+
+  // Looking.
+
+  /// One CPU's slots by value, holders' names included. Precondition: cpu < max_cpus. One cross-call if it is online.
+  [[nodiscard]] snapshot_type snapshot(cpu_id cpu) noexcept {
+    snapshot_type s;
+    this->owned([&] {
+      (void)this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) {
+        copy(s, r, c);
+        return true;
+      });
+    });
+    return s;
+  }
+  /// Of these CPUs, those where a kernel breakpoint of this pool would not fit now: all of what a no_slot refusal names the first of.
+  [[nodiscard]] mask full(const mask& cpus = mask::all(), unsigned pool = 0) noexcept {
+    return this->owned([&] { return this->in_pool(pool, [&](auto& l) { return l.full_kernel(cpus); }); });
+  }
+
+  // Views of one CPU. Any context; what each of their verbs needs stands there.
+
+  [[nodiscard]] here_view<System> here() noexcept
+    requires has_this_cpu<System>
+  {
+    return here_view<System>{*this};
+  }
+  /// Precondition: cpu < max_cpus, and the caller acts for that CPU.
+  [[nodiscard]] cpu_view<System> on(cpu_id cpu) noexcept
+    requires cpus_are_numbers<System>
+  {
+    return {*this, cpu};
+  }
+
+ private:
+  /// The overloads of register_breakpoint without the lock.
+  struct trying {
+    slot_manager& m;
+    refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(), start how = start::enabled) noexcept {
+      return m.do_register(b, r, cpus, how);
+    }
+    refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept {
+      return m.do_register(b, t, r, 0, how);
+    }
+    refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where, start how = start::enabled) noexcept {
+      return m.do_register(b, t, r, where.cpu + 1, how);
+    }
+  };
+};
+
+}  // namespace bookend

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// include/bookend/user_side.hpp — the everywhere verbs of user breakpoints and tasks. Bodies; the promises stand in slot_manager.hpp.
+#pragma once
+#include <bookend/kernel_side.hpp>
+
+namespace bookend {
+
+/// Every function runs under the owner lock and answers with nothing changed when it refuses.
+template <class System>
+class user_side : public kernel_side<System> {
+ protected:
+  using base = kernel_side<System>;
+  using typename base::mask;
+  using typename base::row_type;
+  using base::base;
+  using base::do_modify;
+  using base::do_register;
+  using base::do_set_on;
+  using base::do_unregister;
+  using user = user_breakpoint<System>;
+  using task_type = task<System>;
+
+  refusal do_register(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
+    if (!b.idle()) return reason::already_registered;
+    if (where != user::everywhere && where > System::max_cpus) return {reason::bad_cpu, where - 1};
+    const auto encoded = this->accept(side::user, q);
+    if (!encoded) return encoded.why();
+    const unsigned pool = this->pool_of(encoded.value());
+    if (const refusal no = take(t.first_, t, pool, where)) return no;
+
+    b.owner_ = &t;
+    b.where_ = where;
+    b.index_ = free_index(t, where);
+    b.cells_[b.live_] = {encoded.value(), ++b.generation_, how == start::enabled};
+    link(t, b);
+    if (const refusal no = reload(t, where)) {
+      unlink(t, b);
+      (void)reload(t, where);
+      give(t.first_, t, pool, where);
+      b.owner_ = nullptr;
+      return no;
+    }
+    detail::store_release(b.registered_, std::uint8_t{1});
+    return {};
+  }
+
+  refusal do_unregister(user& b) noexcept {
+    if (b.idle()) return reason::not_registered;
+    task_type& t = *b.owner_;
+    unlink(t, b);
+    const refusal no = reload_or_drop(t, b.where_);
+    give(t.first_, t, this->pool_of(b.live().setting), b.where_);
+    retire(b);
+    return no;
+  }
+
+  refusal do_set_on(user& b, bool wanted) noexcept {
+    if (b.idle()) return reason::not_registered;
+    return turn(b, {b.live().setting, b.live().generation, wanted});
+  }
+
+  refusal do_modify(user& b, const request& q) noexcept {
+    if (b.idle()) return reason::not_registered;
+    const auto encoded = this->accept(side::user, q);
+    if (!encoded) return encoded.why();
+    task_type& t = *b.owner_;
+    const unsigned from = this->pool_of(b.live().setting);
+    const unsigned to = this->pool_of(encoded.value());
+    if (from != to)
+      if (const refusal no = take(t.first_, t, to, b.where_)) return no;
+    const refusal no = turn(b, {encoded.value(), b.generation_ + 1, b.live().on});
+    if (from != to) give(t.first_, t, no ? to : from, b.where_);
+    if (!no) ++b.generation_;
+    return no;
+  }
+
+  template <class StorageFor>
+  void do_fork(const task_type& parent, task_type& child, StorageFor storage_for) noexcept {
+    child.first_ = nullptr;
+    for (auto& w : child.wide_) w = 0;
+    for (const user* p = parent.first(); p != nullptr; p = p->next()) {
+      user* b = storage_for(*p);
+      if (b == nullptr) continue;
+      BOOKEND_ASSERT(b->idle(), "a forked breakpoint needs storage of its own");
+      const auto& cell = p->live();
+      // Fits, since the parent's does and tasks do not compete.
+      (void)take(child.first_, child, this->pool_of(cell.setting), p->where_);
+      b->owner_ = &child;
+      b->where_ = p->where_;
+      b->index_ = p->index_;
+      b->cells_[b->live_] = {cell.setting, ++b->generation_, cell.on};
+      link(child, *b);
+      detail::store_release(b->registered_, std::uint8_t{1});
+    }
+  }
+
+  void do_flush(task_type& t) noexcept {
+    user* list = t.first_;
+    if (list == nullptr) return;
+    detail::store_release(t.first_, static_cast<user*>(nullptr));
+    (void)reload_or_drop(t, user::everywhere);
+    while (list != nullptr) {
+      user& b = *list;
+      list = b.next_;
+      give(list, t, this->pool_of(b.live().setting), b.where_);
+      retire(b);
+    }
+  }
+
+ private:
+  // A task's holdings, as the ledger asks for them. `list` is the task's other breakpoints.
+
+  static auto pins_of(const user* list, unsigned pool) noexcept {
+    return [=](auto f) {
+      for (const user* b = list; b != nullptr;) {
+        const unsigned where = b->where_;
+        unsigned held = 0;
+        for (; b != nullptr && b->where_ == where; b = b->next_) held += base::pool_of(b->live().setting) == pool;
+        if (where != user::everywhere && held != 0) f(where - 1, held);
+      }
+    };
+  }
+  static unsigned pinned_held(const user* list, unsigned pool, unsigned where) noexcept {
+    unsigned held = 0;
+    for (const user* b = list; b != nullptr; b = b->next_) held += b->where_ == where && base::pool_of(b->live().setting) == pool;
+    return held;
+  }
+  refusal take(const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+    auto& wide = t.wide_[pool];
+    return this->in_pool(pool, [&](auto& l) -> refusal {
+      if (where == user::everywhere) {
+        const auto pins = pins_of(list, pool);
+        if (!l.fits_wide(wide + 1u, pins)) {
+          const cpu_id cpu = l.full_wide(wide + 1u, pins).first();
+          return this->no_slot(pool, cpu, wide + pinned_held(list, pool, cpu + 1));
+        }
+        l.change_wide(wide, wide + 1u, pins);
+        ++wide;
+      } else {
+        const unsigned held = pinned_held(list, pool, where);
+        if (!l.fits_pinned(where - 1, wide, held + 1)) return this->no_slot(pool, where - 1, wide + held);
+        l.change_pinned(where - 1, wide, held, held + 1);
+      }
+      return {};
+    });
+  }
+  /// `list` is without the breakpoint that gives its slot back, or has it in another pool by now.
+  void give(const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+    auto& wide = t.wide_[pool];
+    this->in_pool(pool, [&](auto& l) {
+      if (where == user::everywhere) {
+        l.change_wide(wide, wide - 1u, pins_of(list, pool));
+        --wide;
+      } else {
+        const unsigned held = pinned_held(list, pool, where);
+        l.change_pinned(where - 1, wide, held + 1, held);
+      }
+    });
+  }
+
+  static std::uint8_t free_index(const task_type& t, unsigned where) noexcept {
+    std::uint64_t used = 0;
+    for (const user* b = t.first_; b != nullptr; b = b->next_)
+      if (where == user::everywhere || b->where_ == user::everywhere || b->where_ == where) used |= std::uint64_t{1} << b->index_;
+    return static_cast<std::uint8_t>(detail::lowest_bit(~used));
+  }
+
+  // The task's list: a context switch may walk it at any time.
+
+  static void link(task_type& t, user& b) noexcept {
+    user** at = &t.first_;
+    while (*at != nullptr && (*at)->where_ <= b.where_) at = &(*at)->next_;
+    b.next_ = *at;
+    detail::store_release(*at, &b);
+  }
+  static void unlink(task_type& t, const user& b) noexcept {
+    user** at = &t.first_;
+    while (*at != &b) at = &(*at)->next_;
+    detail::store_release(*at, b.next_);
+  }
+  static void retire(user& b) noexcept {
+    b.owner_ = nullptr;
+    b.next_ = nullptr;
+    detail::store_release(b.registered_, std::uint8_t{0});
+  }
+
+  /// Shows a new cell to the switch, then to where the task runs. When it returns, nobody reads the old one.
+  refusal turn(user& b, const typename user::cell& next) noexcept {
+    const auto old = b.live_;
+    const auto spare = static_cast<std::uint8_t>(1 - old);
+    b.cells_[spare] = next;
+    detail::store_release(b.live_, spare);
+    const refusal no = reload(*b.owner_, b.where_);
+    if (!no) return {};
+    detail::store_release(b.live_, old);
+    (void)reload(*b.owner_, b.where_);
+    return no;
+  }
+
+  [[nodiscard]] mask reach(const task_type& t, unsigned where) noexcept {
+    mask m = this->online_;
+    if constexpr (has_cpus_of<System, task_type>) m &= this->system_.cpus_of(t);
+    if (where != user::everywhere) m &= mask::of(where - 1);
+    return m;
+  }
+  /// Where the task runs now, its breakpoints are loaded anew. Where it is switched in later, the switch sees the change: either the
+  /// switch came first and this reloads, or it comes after this call and reads what was stored before it. (switch.pml)
+  refusal reload(const task_type& t, unsigned where) noexcept {
+    const mask failed = this->run(reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t); });
+    return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
+  }
+  /// The same for breakpoints that are gone whatever the hardware says.
+  refusal reload_or_drop(const task_type& t, unsigned where) noexcept {
+    const mask failed = this->run(reach(t, where), [&](row_type& r, cpu_id cpu) {
+      if (this->current_of(cpu) != &t || this->load(r, cpu, t)) return true;
+      r.abandon(r.user);
+      return false;
+    });
+    return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
+  }
+};
+
+}  // namespace bookend
