@@ -82,7 +82,8 @@ class kernel_breakpoint : public breakpoint {
 template <class System>
 class user_breakpoint : public breakpoint {
  public:
-  constexpr explicit user_breakpoint(const char* name = "", std::uint64_t cookie = 0) noexcept : breakpoint(name), cookie_(cookie) {}
+  constexpr user_breakpoint() noexcept : user_breakpoint("") {}
+  constexpr explicit user_breakpoint(const char* name, std::uint64_t cookie = 0) noexcept : breakpoint(name), cookie_(cookie) {}
 
   /// The owner's word of its own, delivered with each hit. Any context.
   [[nodiscard]] constexpr std::uint64_t cookie() const noexcept { return cookie_; }

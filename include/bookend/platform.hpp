@@ -62,6 +62,17 @@ template <class P, class Task>
 concept has_current_task = requires(P p, cpu_id cpu) {
   { p.template current_task<Task>(cpu) } -> std::same_as<Task*>;
 };
+/// What an observer is told: a verb that acted everywhere, on whom, and with what outcome. For tracepoints and logs.
+enum class verb : std::uint8_t { register_breakpoint, unregister_breakpoint, enable, disable, modify, move, fork, flush, online, offline, withhold };
+struct event {
+  verb what;
+  const char* name;  ///< the breakpoint's; "" for tasks and CPUs
+  refusal outcome;
+};
+/// on_verb(event) is called at the end of each everywhere verb, thread context, owner lock held. It must not call verbs.
+template <class P>
+concept has_observer = requires(P p, const event& e) { p.on_verb(e); };
+
 /// The watched addresses are another address space's (ptrace): the manager need not refuse watches on itself.
 template <class P>
 concept watches_elsewhere = P::watches_elsewhere;

@@ -15,7 +15,7 @@ enum class reason : std::uint8_t {
   bad_length = 3,          ///< no such length on this machine, or the range wraps: split the range
   empty_mask = 4,          ///< no CPU asked for: name at least one
   bad_cpu = 5,             ///< no such CPU
-  unsupported = 6,         ///< this machine cannot watch that kind of access: ask for another kind
+  unsupported = 6,         ///< this machine cannot watch that kind of access, or has no such address: ask for another
   forbidden = 7,           ///< may_watch() says no, or the range touches the manager itself
   not_registered = 8,      ///< register it first
   already_registered = 9,  ///< unregister it first, or use another breakpoint object

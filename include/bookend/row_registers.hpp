@@ -50,6 +50,10 @@ class row_registers : public row_image<System> {
   [[nodiscard]] constexpr bool editing() const noexcept { return edit_ != 0; }
   [[nodiscard]] constexpr bool online() const noexcept { return online_ != 0; }
   [[nodiscard]] constexpr bool away() const noexcept { return (lent_ | silenced_) != 0; }
+  /// A trap is being dispatched here, or a quiet scope is open.
+  [[nodiscard]] constexpr bool in_trap() const noexcept { return (dispatching_ | quiet_) != 0; }
+  constexpr void dispatch_begins() noexcept { ++dispatching_; }
+  constexpr void dispatch_ends() noexcept { --dispatching_; }
   /// A control write failed last, so the hardware may differ from the row until one succeeds.
   [[nodiscard]] constexpr bool broken() const noexcept { return dirty_; }
 
@@ -168,7 +172,7 @@ class row_registers : public row_image<System> {
   slot_mask known_ = 0;        // slots whose address register holds settings[s]
   slot_mask edit_ = 0;         // slots being rewritten: off, and their hits are nobody's
   std::uint32_t version_ = 0;  // changes with every wish
-  std::uint8_t quiet_ = 0;     // depth
+  std::uint8_t quiet_ = 0, dispatching_ = 0;  // depths
   std::uint8_t lent_ = 0, silenced_ = 0, online_ = 0;
   bool writing_ = false;       // a flush is under way on this CPU
   bool dirty_ = false;         // what control_ says may not be what the register has

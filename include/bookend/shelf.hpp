@@ -61,15 +61,33 @@ class shelf {
   /// Runs a verb's body under the lock.
   template <class Body>
   auto owned(Body body) noexcept {
+    expect_thread();
     const owner lock(*this);
     return body();
   }
+  template <class Body>
+  refusal owned(verb what, const char* name, Body body) noexcept {
+    return owned([&] { return told(what, name, body()); });
+  }
   /// The same if the lock is free, else would_block.
   template <class Body>
-  refusal tried(Body body) noexcept {
+  refusal tried(verb what, const char* name, Body body) noexcept {
+    expect_thread();
     if (!system_.try_lock()) return reason::would_block;
     const owner lock(*this, typename owner::taken{});
-    return body();
+    return told(what, name, body());
+  }
+  refusal told(verb what, const char* name, const refusal& no) noexcept {
+    if constexpr (has_observer<System>) system_.on_verb(event{what, name, no});
+    return no;
+  }
+  /// A handler that calls an everywhere verb waits for itself.
+  void expect_thread() noexcept {
+    if constexpr (has_this_cpu<System>) {
+      const auto token = system_.traps_off();
+      BOOKEND_ASSERT(!rows_[system_.this_cpu()].in_trap(), "an everywhere verb inside a trap: use hit.here");
+      system_.traps_restore(token);
+    }
   }
 
   /// Everything that can be said of a request before a slot is looked for. Any context.

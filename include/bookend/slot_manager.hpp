@@ -35,22 +35,22 @@ class slot_manager : public user_side<System> {
   /// On every CPU of `cpus`, for whoever runs there. Refused: already_registered; empty_mask; as the backend's encode() says (misaligned,
   /// bad_length, unsupported, ...); forbidden; no_slot, naming the first CPU in the way and what is held there.
   [[nodiscard]] refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(), start how = start::enabled) noexcept {
-    return this->owned([&] { return this->do_register(b, r, cpus, how); });
+    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, r, cpus, how); });
   }
   /// Wide: wherever `t` runs. Refused as above; a task never competes with another task. The request is checked as the user's.
   [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept {
-    return this->owned([&] { return this->do_register(b, t, r, 0, how); });
+    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, 0, how); });
   }
   /// Pinned: while `t` runs on one CPU. Also refused as bad_cpu.
   [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where, start how = start::enabled) noexcept {
-    return this->owned([&] { return this->do_register(b, t, r, where.cpu + 1, how); });
+    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where.cpu + 1, how); });
   }
   /// Gives the slots back. When it returns, no handler of it runs or will run on any CPU, and its storage is free (user hits that were
   /// collected before may still be delivered: they are values). Refused: not_registered. If a CPU's registers no longer take writes it
   /// says hardware, and the breakpoint is unregistered all the same.
   template <class Breakpoint>
   refusal unregister_breakpoint(Breakpoint& b) noexcept {
-    return this->owned([&] { return this->do_unregister(b); });
+    return this->owned(verb::unregister_breakpoint, b.name(), [&] { return this->do_unregister(b); });
   }
 
   // Reservation kept.
@@ -58,61 +58,72 @@ class slot_manager : public user_side<System> {
   /// Arms it on all its CPUs, those too that here-verbs had disarmed. Refused: not_registered.
   template <class Breakpoint>
   refusal enable(Breakpoint& b) noexcept {
-    return this->owned([&] { return this->do_set_on(b, true); });
+    return this->owned(verb::enable, b.name(), [&] { return this->do_set_on(b, true); });
   }
   /// Silent on all its CPUs when it returns; the slots stay its own and are handed to nobody. Refused: not_registered.
   template <class Breakpoint>
   refusal disable(Breakpoint& b) noexcept {
-    return this->owned([&] { return this->do_set_on(b, false); });
+    return this->owned(verb::disable, b.name(), [&] { return this->do_set_on(b, false); });
   }
   /// Watches something else from now on, in place: disabled stays disabled, and the slots stay its own unless the new setting is of
   /// another pool, whose slots are then taken first. Refused: not_registered; everything that registering refuses.
   template <class Breakpoint>
   [[nodiscard]] refusal modify(Breakpoint& b, const request& r) noexcept {
-    return this->owned([&] { return this->do_modify(b, r); });
+    return this->owned(verb::modify, b.name(), [&] { return this->do_modify(b, r); });
   }
   /// Another cpumask: armed on the new CPUs first (if it was last enabled everywhere), then taken from those left out; CPUs in both see
   /// nothing. Refused: not_registered; empty_mask; no_slot.
   [[nodiscard]] refusal move(kernel_breakpoint& b, const mask& cpus) noexcept {
-    return this->owned([&] { return this->do_move(b, cpus); });
+    return this->owned(verb::move, b.name(), [&] { return this->do_move(b, cpus); });
   }
 
   // The same, for those who would rather not wait for the lock: would_block if it is taken.
 
-  template <class... Args>
-  [[nodiscard]] refusal try_register_breakpoint(Args&&... args) noexcept
+  [[nodiscard]] refusal try_register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(),
+                                                start how = start::enabled) noexcept
     requires has_try_lock<System>
   {
-    return this->tried([&] { return trying{*this}.register_breakpoint(static_cast<Args&&>(args)...); });
+    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, r, cpus, how); });
+  }
+  [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, 0, how); });
+  }
+  [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where,
+                                                start how = start::enabled) noexcept
+    requires has_try_lock<System>
+  {
+    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where.cpu + 1, how); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_unregister_breakpoint(Breakpoint& b) noexcept
     requires has_try_lock<System>
   {
-    return this->tried([&] { return this->do_unregister(b); });
+    return this->tried(verb::unregister_breakpoint, b.name(), [&] { return this->do_unregister(b); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_enable(Breakpoint& b) noexcept
     requires has_try_lock<System>
   {
-    return this->tried([&] { return this->do_set_on(b, true); });
+    return this->tried(verb::enable, b.name(), [&] { return this->do_set_on(b, true); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_disable(Breakpoint& b) noexcept
     requires has_try_lock<System>
   {
-    return this->tried([&] { return this->do_set_on(b, false); });
+    return this->tried(verb::disable, b.name(), [&] { return this->do_set_on(b, false); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_modify(Breakpoint& b, const request& r) noexcept
     requires has_try_lock<System>
   {
-    return this->tried([&] { return this->do_modify(b, r); });
+    return this->tried(verb::modify, b.name(), [&] { return this->do_modify(b, r); });
   }
   [[nodiscard]] refusal try_move(kernel_breakpoint& b, const mask& cpus) noexcept
     requires has_try_lock<System>
   {
-    return this->tried([&] { return this->do_move(b, cpus); });
+    return this->tried(verb::move, b.name(), [&] { return this->do_move(b, cpus); });
   }
 
   // Tasks. The scheduler's own call, switch_to, is on the views.
@@ -125,11 +136,14 @@ class slot_manager : public user_side<System> {
   /// and state; null leaves one out. Never refused: what fits the parent fits the child. Before the child first runs.
   template <class StorageFor>
   void on_fork(const task& parent, task& child, StorageFor storage_for) noexcept {
-    this->owned([&] { this->do_fork(parent, child, storage_for); });
+    (void)this->owned(verb::fork, "", [&]() -> refusal {
+      this->do_fork(parent, child, storage_for);
+      return {};
+    });
   }
   /// The address space is gone: unregisters all of the task's breakpoints.
   void on_exec(task& t) noexcept {
-    this->owned([&] { this->do_flush(t); });
+    (void)this->owned(verb::flush, "", [&] { return this->do_flush(t); });
   }
   /// The same for a task that ends. Its storage is free once it is no longer current anywhere.
   void on_exit(task& t) noexcept { on_exec(t); }
@@ -139,7 +153,7 @@ class slot_manager : public user_side<System> {
   /// This CPU's registers are the manager's from now on: cleared, then armed with what is registered for it. Nothing happens if it was
   /// online. The task running there is loaded by its next switch_to(). Refused: bad_cpu; hardware, and then it stays offline.
   [[nodiscard]] refusal cpu_online(cpu_id cpu) noexcept {
-    return this->owned([&]() -> refusal {
+    return this->owned(verb::online, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
       if (this->online_.test(cpu)) return {};
       this->online_.set(cpu);
@@ -150,7 +164,7 @@ class slot_manager : public user_side<System> {
   }
   /// Off, and from now on nothing is written to this CPU; what is registered for it keeps its slots. Refused: bad_cpu.
   refusal cpu_offline(cpu_id cpu) noexcept {
-    return this->owned([&]() -> refusal {
+    return this->owned(verb::offline, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
       if (!this->online_.test(cpu)) return {};
       (void)this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) {
@@ -164,7 +178,7 @@ class slot_manager : public user_side<System> {
   /// Takes slots of one CPU off the shelf for good: it has fewer than System::slots, or a firmware uses one. Before or after it is online.
   /// Refused: bad_cpu; no_slot if the kernel holds one of them, or what is registered would no longer fit.
   [[nodiscard]] refusal withhold(cpu_id cpu, slot_mask slots) noexcept {
-    return this->owned([&] { return this->do_withhold(cpu, slots); });
+    return this->owned(verb::withhold, "", [&] { return this->do_withhold(cpu, slots); });
   }
   /// The CPUs that the manager drives now.
   [[nodiscard]] mask online() noexcept {
@@ -202,21 +216,6 @@ class slot_manager : public user_side<System> {
   {
     return {*this, cpu};
   }
-
- private:
-  /// The overloads of register_breakpoint without the lock.
-  struct trying {
-    slot_manager& m;
-    refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(), start how = start::enabled) noexcept {
-      return m.do_register(b, r, cpus, how);
-    }
-    refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept {
-      return m.do_register(b, t, r, 0, how);
-    }
-    refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where, start how = start::enabled) noexcept {
-      return m.do_register(b, t, r, where.cpu + 1, how);
-    }
-  };
 };
 
 }  // namespace bookend

@@ -30,6 +30,7 @@ trap_result<System> cpu_view<System>::trap(typename System::frame& frame) const 
   });
   if (before_access && !said.step) sys.step_past(frame);
 
+  r.dispatch_begins();
   each_slot(hits, [&](slot_id s) {
     const slot_mask bit = row<System>::bit(s);
     if ((r.armed() & bit) == 0 || r.holders[s] != was[s].holder) return;  // a handler has silenced or removed it
@@ -43,6 +44,7 @@ trap_result<System> cpu_view<System>::trap(typename System::frame& frame) const 
       result.user_hits[result.user_count++] = {b.cookie(), was[s].setting, was[s].generation, s, b.index()};
     }
   });
+  r.dispatch_ends();
   return result;
 }
 

@@ -94,17 +94,18 @@ class user_side : public kernel_side<System> {
     }
   }
 
-  void do_flush(task_type& t) noexcept {
+  refusal do_flush(task_type& t) noexcept {
     user* list = t.first_;
-    if (list == nullptr) return;
+    if (list == nullptr) return {};
     detail::store_release(t.first_, static_cast<user*>(nullptr));
-    (void)reload_or_drop(t, user::everywhere);
+    const refusal no = reload_or_drop(t, user::everywhere);
     while (list != nullptr) {
       user& b = *list;
       list = b.next_;
       give(list, t, this->pool_of(b.live().setting), b.where_);
       retire(b);
     }
+    return no;
   }
 
  private:
