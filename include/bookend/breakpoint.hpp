@@ -110,7 +110,7 @@ class user_breakpoint : public breakpoint {
   static constexpr unsigned everywhere = 0;
 
   // A verb fills the spare cell under the owner lock and turns live_ with release; once its cross-call has been everywhere, nobody
-  // reads the old cell any more, and it is the spare. (switch.pml: one cell instead of two fails.)
+  // reads the old cell any more, and it is the spare.  With one cell, a switch could read half of a change.
   cell cells_[2]{};
   std::uint8_t live_ = 0;
   std::uint8_t index_ = 0;

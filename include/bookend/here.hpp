@@ -28,16 +28,20 @@ class cpu_view : public handler_view<System> {
   using handler_view<System>::handler_view;
 
   /// Loads what `next` watches here in place of what `prev` watched. Guard. Two loads and a branch when neither watches anything (and a
-  /// store, where the platform has no current_task); otherwise the registers that differ, and at most two control writes. Returns a
-  /// refusal (hardware: the old ones are loaded still) if the backend can fail, else nothing.
+  /// store, where the platform has no current_task), and on a CPU that is offline; otherwise the registers that differ, and at most two
+  /// control writes. Returns a refusal (hardware: the old ones are loaded still) if the backend can fail, else nothing.
   auto switch_to(const task<System>& /*prev*/, const task<System>& next) const noexcept {
     auto& r = this->own_row();
+    const auto* was = r.current;
     if constexpr (!has_current_task<System, task<System>>) r.current = &next;
-    const bool idle = (reinterpret_cast<std::uintptr_t>(next.first()) | r.user) == 0;
-    if constexpr (can_fail<System>)
-      return idle || this->shelf_->load(r, this->cpu(), next) ? refusal{} : refusal{reason::hardware, this->cpu()};
-    else if (!idle)
-      (void)this->shelf_->load(r, this->cpu(), next);
+    const bool idle = (reinterpret_cast<std::uintptr_t>(next.first()) | r.user) == 0 || !r.online();
+    if constexpr (!can_fail<System>) {
+      if (!idle) (void)this->shelf_->load(r, this->cpu(), next, if_it_fails::go_back);
+    } else {
+      if (idle || this->shelf_->load(r, this->cpu(), next, if_it_fails::go_back)) return refusal{};
+      r.current = was;
+      return refusal{reason::hardware, this->cpu()};
+    }
   }
 
   /// A debug trap on this CPU, traps off; from kernel mode inside a quiet() scope. Calls the handlers of kernel breakpoints that hit,
@@ -48,14 +52,17 @@ class cpu_view : public handler_view<System> {
   [[nodiscard]] quiet_scope<System> quiet() const noexcept { return {this->shelf_->system_, this->own_row(), this->cpu()}; }
 
   /// Hands this CPU's registers to somebody else: a guest about to run, a suspend. Guard. Everything off, nothing written until
-  /// restore(); verbs meanwhile change the row only. Not twice without restore() between.
-  void lend() const noexcept { this->own_row().lend(this->shelf_->system_, this->cpu()); }
-  /// Takes them back, whatever they hold: writes every held address and the control. Guard. hardware if that fails, and then off.
-  [[nodiscard]] refusal restore() const noexcept {
-    return this->own_row().take_back(this->shelf_->system_, this->cpu()) ? refusal{} : refusal{reason::hardware, this->cpu()};
-  }
+  /// restore(); verbs meanwhile change the row only. Not twice without restore() between. hardware if switching off fails: lent all the
+  /// same.
+  refusal lend() const noexcept { return outcome(this->own_row().lend(this->shelf_->system_, this->cpu())); }
+  /// Takes them back, whatever they hold: writes every held address and the control. Guard. hardware if that fails: the next verb here
+  /// tries again.
+  refusal restore() const noexcept { return outcome(this->own_row().take_back(this->shelf_->system_, this->cpu())); }
   /// Off now and until restore() or cpu_online(): for crash and kexec. Any context, NMI included. One control write.
   void silence() const noexcept { this->own_row().silence(this->shelf_->system_, this->cpu()); }
+
+ private:
+  [[nodiscard]] refusal outcome(bool good) const noexcept { return good ? refusal{} : refusal{reason::hardware, this->cpu()}; }
 };
 
 /// This CPU, where the platform has this_cpu(): `slots.here()`. The first three take the guard for their own time, so any thread or
@@ -78,8 +85,8 @@ class here_view {
   auto switch_to(const task<System>& prev, const task<System>& next) const noexcept { return view().switch_to(prev, next); }
   trap_result<System> trap(typename System::frame& frame) const noexcept { return view().trap(frame); }
   [[nodiscard]] quiet_scope<System> quiet() const noexcept { return view().quiet(); }
-  void lend() const noexcept { view().lend(); }
-  [[nodiscard]] refusal restore() const noexcept { return view().restore(); }
+  refusal lend() const noexcept { return view().lend(); }
+  refusal restore() const noexcept { return view().restore(); }
   void silence() const noexcept { view().silence(); }
 
  private:
@@ -98,21 +105,28 @@ class here_view {
 template <class System>
 refusal handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept {
   auto& r = own_row();
-  const slot_id s = r.slot_of(&b);
-  if (s == System::slots) return reason::not_registered;
-  return r.set_on(shelf_->system_, cpu_, s, wanted) ? refusal{} : refusal{reason::hardware, cpu_};
+  const slot_mask held = r.slots_of(&b);
+  if (held == 0) return reason::not_registered;
+  if (!r.set_on(shelf_->system_, cpu_, held, wanted, if_it_fails::go_back)) return {reason::hardware, cpu_};
+  if constexpr (can_fail<System>)
+    if ((held >> r.undo.slot & 1) != 0) r.undo.on = static_cast<std::uint8_t>(wanted);
+  return {};
 }
 
 template <class System>
 refusal handler_view<System>::modify(kernel_breakpoint<System>& b, const request& q) const noexcept {
   auto& r = own_row();
-  const slot_id s = r.slot_of(&b);
-  if (s == System::slots) return reason::not_registered;
-  if (r.editing()) return reason::would_block;
+  const slot_mask held = r.slots_of(&b);
+  if (held == 0) return reason::not_registered;
+  if (r.editing() || (held & (held - 1)) != 0) return reason::would_block;
+  const slot_id s = detail::lowest_bit(held);
   const auto encoded = shelf_->accept(side::kernel, q);
   if (!encoded) return encoded.why();
   if (System::pool_of(encoded.value()) != System::pool_of(r.settings[s])) return reason::unsupported;
-  return r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s]) ? refusal{} : refusal{reason::hardware, cpu_};
+  if (!r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s], if_it_fails::go_back)) return {reason::hardware, cpu_};
+  if constexpr (can_fail<System>)
+    if (r.undo.slot == s) r.undo.aim = encoded.value();
+  return {};
 }
 
 }  // namespace bookend

@@ -50,11 +50,11 @@ class kernel_side : public shelf<System> {
     const refusal no = this->on_each(
         b.cpus_,
         [&](row_type& r, cpu_id cpu) {
-          const slot_id s = r.slot_of(&b);
-          r.undo.on = r.on[s];
-          return r.set_on(this->system_, cpu, s, wanted);
+          r.undo.slot = r.slot_of(&b);
+          r.undo.on = r.on[r.undo.slot];
+          return r.set_on(this->system_, cpu, r.slots_of(&b), wanted, if_it_fails::go_back);
         },
-        [&](row_type& r, cpu_id cpu) { return r.set_on(this->system_, cpu, r.slot_of(&b), r.undo.on != 0); });
+        [&](row_type& r, cpu_id cpu) { return r.set_on(this->system_, cpu, r.slots_of(&b), r.undo.on != 0, if_it_fails::go_on); });
     if (!no) b.enabled_ = wanted;
     return no;
   }
@@ -66,9 +66,9 @@ class kernel_side : public shelf<System> {
     const auto& setting = encoded.value();
     const unsigned from = this->pool_of(b.setting_);
     const unsigned to = this->pool_of(setting);
-    const std::uint32_t generation = b.generation_ + 1;
     if (from != to)
       if (const refusal no = take(to, b.cpus_)) return no;
+    const std::uint32_t generation = ++b.generation_;  // a failed attempt has used it up: CPUs that had it may have hit
     const refusal no = this->on_each(
         b.cpus_,
         [&](row_type& r, cpu_id cpu) {
@@ -76,18 +76,17 @@ class kernel_side : public shelf<System> {
           r.undo.slot = s;
           r.undo.aim = r.settings[s];
           r.undo.generation = r.generations[s];
-          if (from == to) return r.retarget(this->system_, cpu, s, setting, generation);
-          return swap(b, r, cpu, s, kernel_slot(System::pools[to], r.kernel), setting, generation);
+          if (from == to) return r.retarget(this->system_, cpu, s, setting, generation, if_it_fails::go_back);
+          return swap(b, r, cpu, s, kernel_slot(System::pools[to], r.kernel), setting, generation, if_it_fails::go_back);
         },
         [&](row_type& r, cpu_id cpu) {
           const slot_id s = r.slot_of(&b);
-          if (from == to) return r.retarget(this->system_, cpu, s, r.undo.aim, r.undo.generation);
-          return swap(b, r, cpu, s, r.undo.slot, r.undo.aim, r.undo.generation);
+          if (from == to) return r.retarget(this->system_, cpu, s, r.undo.aim, r.undo.generation, if_it_fails::go_on);
+          return swap(b, r, cpu, s, r.undo.slot, r.undo.aim, r.undo.generation, if_it_fails::go_on);
         });
     if (from != to) release(no ? to : from, b.cpus_);
     if (no) return no;
     b.setting_ = setting;
-    b.generation_ = generation;
     return {};
   }
 
@@ -110,6 +109,7 @@ class kernel_side : public shelf<System> {
 
   refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {
     if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
+    BOOKEND_ASSERT((slots & ~all_slots()) == 0, "no such slot");
     row_type& r = this->rows_[cpu];
     for (unsigned p = 0; p < pool_count<System>; ++p) {
       const slot_mask wanted = slots & System::pools[p];
@@ -126,7 +126,7 @@ class kernel_side : public shelf<System> {
             wish.generations[s] = 0;
             wish.on[s] = 0;
           });
-          return this->change_and_repack(here, c, wish, slots);
+          return this->change_and_repack(here, c, wish, slots, if_it_fails::go_back);
         },
         [](row_type&, cpu_id) { return true; });
     if (no) return no;
@@ -137,6 +137,11 @@ class kernel_side : public shelf<System> {
   }
 
  private:
+  static constexpr slot_mask all_slots() noexcept {
+    slot_mask m = 0;
+    for (const slot_mask pool : System::pools) m |= pool;
+    return m;
+  }
   refusal take(unsigned pool, const mask& m) noexcept {
     return this->in_pool(pool, [&](auto& l) -> refusal {
       if (!l.fits_kernel(m)) {
@@ -168,22 +173,29 @@ class kernel_side : public shelf<System> {
     const slot_id s = kernel_slot(System::pools[this->pool_of(b.setting_)], r.kernel);
     aim(wish, s, b, b.setting_, b.generation_, b.enabled_);
     wish.user = 0;
-    return r.change(this->system_, cpu, wish, row_type::bit(s));
+    return r.change(this->system_, cpu, wish, row_type::bit(s), if_it_fails::go_back);
   }
   bool remove(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
+    return drop(r, cpu, row_type::bit(r.slot_of(&b)), if_it_fails::go_on);
+  }
+  bool drop(row_type& r, cpu_id cpu, slot_mask freed, if_it_fails then) noexcept {
     image wish;
     wish.kernel = 0;
-    const slot_mask freed = row_type::bit(r.slot_of(&b));
-    if (this->change_and_repack(r, cpu, wish, freed)) return true;
-    r.abandon(freed | r.user);
-    return false;
+    return this->change_and_repack(r, cpu, wish, freed, then);
   }
-  /// Takes slot `to` and frees slot `from`, which is of another pool.
+  /// Takes slot `to`, then frees slot `from`, which is of another pool. In between it has both, so that a handler's enable or disable
+  /// finds it whenever it comes.
   bool swap(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id from, slot_id to, const typename System::setting& setting,
-            std::uint32_t generation) noexcept {
+            std::uint32_t generation, if_it_fails then) noexcept {
     image wish;
-    aim(wish, to, b, setting, generation, r.on[from] != 0);
-    return this->change_and_repack(r, cpu, wish, row_type::bit(from) | row_type::bit(to));
+    aim(wish, to, b, setting, generation, false);
+    wish.user = 0;
+    const bool taken = r.change(this->system_, cpu, wish, row_type::bit(to), then);
+    if (!taken && then == if_it_fails::go_back) return false;
+    r.carry(from, to);
+    if (drop(r, cpu, row_type::bit(from), then)) return taken;
+    if (then == if_it_fails::go_back) (void)drop(r, cpu, row_type::bit(to), if_it_fails::go_on);
+    return false;
   }
 };
 

@@ -52,7 +52,8 @@ concept has_try_lock = requires(P p) {
   { p.try_lock() } -> std::same_as<bool>;
 };
 /// Narrows the cross-calls of a user breakpoint to CPUs where its task may be running. Without it: every online CPU.
-/// Every CPU where the task is current, or is being switched in or out, must be in the answer.
+/// Every CPU where the task is current, or is being switched in or out, must be in the answer: the scheduler stores what cpus_of() reads
+/// before it calls switch_to(), with a full barrier between (the store and the loads in switch_to must not pass each other).
 template <class P, class Task>
 concept has_cpus_of = requires(P p, const Task& t) {
   { p.cpus_of(t) } -> std::convertible_to<cpumask<P::max_cpus>>;

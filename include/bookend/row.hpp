@@ -5,8 +5,11 @@
 
 namespace bookend {
 
-/// The slots of one CPU. Where each function runs, and what may interrupt it: see row_registers. Where one returns false (only where
-/// can_fail<System>) it has put things back.
+/// What a row does when a register write fails (only where can_fail<System>): `back`: as before, and say false. `on`: as wished all the
+/// same, and say false; the slots concerned are silent until a later write on this CPU succeeds, and then as wished.
+enum class if_it_fails : bool { go_back, go_on };
+
+/// The slots of one CPU. Where each function runs, and what may interrupt it: see row_registers.
 template <system System>
 class alignas(64) row : public row_registers<System> {
   using base = row_registers<System>;
@@ -18,7 +21,8 @@ class alignas(64) row : public row_registers<System> {
 
   /// Whose user breakpoints are in `user`, or would be: the task switched to last. Unused where the platform has current_task.
   const task<System>* current = nullptr;
-  /// Between a verb's step and its undoing, under the owner lock: did the step fail here, and what was there before it.
+  /// Between a verb's step and its undoing, under the owner lock: did the step fail here, and what was there before it. A here-verb of a
+  /// handler that comes in between says so here, too.
   struct {
     bool failed;
     std::uint8_t on;
@@ -27,127 +31,127 @@ class alignas(64) row : public row_registers<System> {
     setting aim;
   } undo{};
 
-  /// The slot that a kernel breakpoint holds here; `slots` if none.
-  [[nodiscard]] constexpr slot_id slot_of(const void* holder) const noexcept {
-    for (slot_id s = 0; s < System::slots; ++s)
-      if ((kernel & bit(s)) != 0 && holders[s] == holder) return s;
-    return System::slots;
+  /// The slots that a kernel breakpoint holds here: none or one; two for a moment, while it changes pool.
+  [[nodiscard]] constexpr slot_mask slots_of(const void* holder) const noexcept {
+    slot_mask m = 0;
+    each_slot(kernel, [&](slot_id s) {
+      if (holders[s] == holder) m |= bit(s);
+    });
+    return m;
   }
+  /// Precondition: it holds one.
+  [[nodiscard]] constexpr slot_id slot_of(const void* holder) const noexcept { return detail::lowest_bit(slots_of(holder)); }
 
-  /// Makes the slots of `which` as in `wish`, `kernel` and `user` included; other slots of `wish` are not read. Addresses are written
-  /// only where they change, control at most twice, and not at all if its value stays.
-  bool change(System& sys, cpu_id cpu, const image& wish, slot_mask which) noexcept {
-    if constexpr (!can_fail<System>) {
-      (void)write(sys, cpu, wish, which);
-      return true;
-    } else {
+  /// Makes the slots of `which` as in `wish`, `kernel` and `user` included; other slots of `wish` are not read.
+  bool change(System& sys, cpu_id cpu, const image& wish, slot_mask which, if_it_fails then) noexcept {
+    if constexpr (can_fail<System>) {
       const image was = *this;
-      if (write(sys, cpu, wish, which)) return true;
-      if (!write(sys, cpu, was, which)) give_up(which);
-      return false;
+      return attempt(sys, cpu, which, then, [&] { become(wish, which); }, [&] { become(was, which); });
+    } else {
+      become(wish, which);
+      return this->flush(sys, cpu);
     }
   }
 
-  /// Arms or disarms a slot; reservation, address and setting stay. At most one control write.
-  bool set_on(System& sys, cpu_id cpu, slot_id slot, bool wanted) noexcept {
-    const std::uint8_t was = detail::load_relaxed(on[slot]);
-    detail::store_relaxed(on[slot], static_cast<std::uint8_t>(wanted));
-    this->bump();
-    if (this->flush(sys, cpu)) return true;
-    detail::store_relaxed(on[slot], was);
-    this->bump();
-    if (!this->flush(sys, cpu)) give_up(bit(slot));
-    return false;
+  /// Arms or disarms slots; reservation, address and setting stay. At most one control write.
+  bool set_on(System& sys, cpu_id cpu, slot_mask which, bool wanted, if_it_fails then) noexcept {
+    const bool was = on[detail::lowest_bit(which)] != 0;
+    return attempt(sys, cpu, which, then, [&] { wish_on(which, wanted); }, [&] { wish_on(which, was); });
   }
 
   /// Re-aims a slot in place; armed stays armed, disarmed stays disarmed. Precondition: not editing().
-  bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting& to, std::uint32_t generation) noexcept {
+  bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting& to, std::uint32_t generation, if_it_fails then) noexcept {
     const setting was = settings[slot];
     const std::uint32_t was_generation = generations[slot];
-    if (aim(sys, cpu, slot, to, generation)) return true;
-    if (!aim(sys, cpu, slot, was, was_generation)) give_up(bit(slot));
-    return false;
+    return attempt(sys, cpu, bit(slot), then, [&] { aim(slot, to, generation); }, [&] { aim(slot, was, was_generation); });
   }
 
-  /// Takes slots off the row though the hardware does not answer: their hits are nobody's from now on, and the next write that does
-  /// work turns them off.
-  void abandon(slot_mask which) noexcept {
-    kernel &= ~which;
-    user &= ~which;
-    give_up(which);
+  /// Gives slot `to` what slot `from` of the same breakpoint is at that moment, on or off: whichever a handler asks for meanwhile.
+  void carry(slot_id from, slot_id to) noexcept {
+    std::uint32_t seen;
+    do {
+      seen = this->version_;
+      detail::compiler_barrier();
+      detail::store_relaxed(on[to], detail::load_relaxed(on[from]));
+      detail::compiler_barrier();
+    } while (this->version_ != seen);
+    this->bump();
   }
 
-  /// The CPU's registers are ours from now on, with unknown contents.
+  /// The CPU's registers are ours from now on, with unknown contents; if they take no writes, they are not.
   bool come_online(System& sys, cpu_id cpu) noexcept {
-    this->online_ = 1;
-    this->lent_ = this->silenced_ = 0;
+    current = nullptr;
     (void)sys.take_status(cpu);
-    if (this->program(sys, cpu)) return true;
-    this->online_ = 0;
+    if (this->enter_registers(sys, cpu, [&] {
+          this->lent_ = this->silenced_ = 0;
+          this->online_ = 1;
+        }))
+      return true;
+    go_offline(sys, cpu);
     return false;
   }
   /// Off, and not written any more. The row stays, to be installed when the CPU comes back; user breakpoints come back with their task.
-  void go_offline(System& sys, cpu_id cpu) noexcept {
+  bool go_offline(System& sys, cpu_id cpu) noexcept {
+    const bool good = this->leave_registers(sys, cpu, [&] { this->online_ = 0; });
     each_slot(user, [&](slot_id s) { detail::store_relaxed(on[s], std::uint8_t{0}); });
     user = 0;
     current = nullptr;
-    this->bump();
-    this->turn_off(sys, cpu);
-    this->online_ = 0;
-    this->known_ = 0;
-    this->dirty_ = false;
-  }
-
- private:
-  bool aim(System& sys, cpu_id cpu, slot_id slot, const setting& to, std::uint32_t generation) noexcept {
-    if (this->holds(slot, to)) {  // only control changes: one write, no moment in which it is off
-      settings[slot] = to;
-      generations[slot] = generation;
-      this->bump();
-      return this->flush(sys, cpu);
-    }
-    this->edit_ |= bit(slot);
-    this->bump();
-    bool good = this->flush(sys, cpu) && this->put(sys, cpu, slot, to);
-    generations[slot] = generation;
-    this->edit_ &= ~bit(slot);
-    this->bump();
-    if (good) good = this->flush(sys, cpu);
     return good;
   }
+  [[nodiscard]] bool silenced() const noexcept { return this->silenced_ != 0; }
 
-  bool write(System& sys, cpu_id cpu, const image& wish, slot_mask which) noexcept {
-    const slot_mask held = which & (wish.kernel | wish.user);
-    slot_mask moves = 0;  // slots whose address must be written
-    slot_mask edits = 0;  // slots that no hit may be attributed to in between
-    each_slot(which, [&](slot_id s) {
-      const bool stays = (held & bit(s)) != 0;
-      if (stays && wish.holders[s] != nullptr && !this->holds(s, wish.settings[s])) moves |= bit(s);
-      if (!stays || wish.on[s] == 0) detail::store_relaxed(on[s], std::uint8_t{0});
-      if (holders[s] != (stays ? wish.holders[s] : nullptr)) edits |= bit(s);
-    });
-    this->edit_ |= edits | moves;
-    this->bump();
-    bool good = true;
-    if ((moves & this->lit_) != 0) good = this->flush(sys, cpu);
-    each_slot(held, [&](slot_id s) {
-      if (wish.holders[s] != nullptr && good) good = this->put(sys, cpu, s, wish.settings[s]);
-      generations[s] = wish.generations[s];
-    });
-    each_slot(which, [&](slot_id s) { holders[s] = (held & bit(s)) != 0 ? wish.holders[s] : nullptr; });
-    kernel = (kernel & ~which) | (wish.kernel & which);
-    user = (user & ~which) | (wish.user & which);
-    detail::compiler_barrier();
-    each_slot(held, [&](slot_id s) { detail::store_relaxed(on[s], good ? wish.on[s] : std::uint8_t{0}); });
-    this->edit_ &= ~(edits | moves);
-    this->bump();
-    return this->flush(sys, cpu) && good;
+ private:
+  template <class Do, class Undo>
+  bool attempt(System& sys, cpu_id cpu, slot_mask which, if_it_fails then, Do change, Undo change_back) noexcept {
+    change();
+    if (this->flush(sys, cpu) || !can_fail<System>) return true;
+    if (then == if_it_fails::go_back) {
+      change_back();
+      if (this->flush(sys, cpu)) return false;
+    }
+    this->distrust(which);
+    return false;
   }
 
-  /// Nothing better can be promised: these slots stay off, and the next write tries the hardware again.
-  void give_up(slot_mask which) noexcept {
-    each_slot(which, [&](slot_id s) { detail::store_relaxed(on[s], std::uint8_t{0}); });
-    this->dirty_ = true;
+  void wish_on(slot_mask which, bool wanted) noexcept {
+    each_slot(which, [&](slot_id s) { detail::store_relaxed(on[s], static_cast<std::uint8_t>(wanted)); });
+    this->bump();
+  }
+
+  void aim(slot_id slot, const setting& to, std::uint32_t generation) noexcept {
+    this->edit_ |= bit(slot);
+    this->bump();
+    put(slot, to, generation);
+    this->edit_ &= ~bit(slot);
+    this->bump();
+  }
+
+  /// Precondition: the slot is in edit_.
+  void put(slot_id slot, const setting& to, std::uint32_t generation) noexcept {
+    if (!System::same_address(settings[slot], to)) this->known_ &= ~bit(slot);
+    settings[slot] = to;
+    generations[slot] = generation;
+  }
+
+  void become(const image& wish, slot_mask which) noexcept {
+    // From here to the end no hit is attributed to these slots, and no handler re-aims one.
+    this->edit_ |= which;
+    this->bump();
+    const slot_mask held = which & (wish.kernel | wish.user);
+    each_slot(which, [&](slot_id s) {
+      const bool stays = (held & bit(s)) != 0;
+      if (!stays)
+        holders[s] = nullptr;
+      else if ((holders[s] = wish.holders[s]) == nullptr)
+        this->withheld_ |= bit(s);
+      else
+        put(s, wish.settings[s], wish.generations[s]);
+    });
+    each_slot(which, [&](slot_id s) { detail::store_relaxed(on[s], (held & bit(s)) != 0 ? wish.on[s] : std::uint8_t{0}); });
+    detail::compiler_barrier();  // a handler that finds a breakpoint in `kernel` changes an `on` that stands
+    kernel = (kernel & ~which) | (wish.kernel & which);
+    user = (user & ~which) | (wish.user & which);
+    this->edit_ &= ~which;
     this->bump();
   }
 };

@@ -140,18 +140,18 @@ class shelf {
       wish.user |= row_type::bit(s);
     }
   }
-  /// Changes the slots of `which` (the kernel's, as `wish` has them), and repacks the running task's in the same go.
-  bool change_and_repack(row_type& r, cpu_id cpu, image& wish, slot_mask which) noexcept {
+  /// Changes the slots of `which` to what `wish` has of the kernel there, and repacks the running task's in the same go.
+  bool change_and_repack(row_type& r, cpu_id cpu, image& wish, slot_mask which, if_it_fails then) noexcept {
     wish.user = 0;
     if (const auto* t = current_of(cpu); t != nullptr && r.user != 0) place_users(wish, *t, cpu, (r.kernel & ~which) | wish.kernel);
-    return r.change(system_, cpu, wish, which | r.user | wish.user);
+    return r.change(system_, cpu, wish, which | r.user | wish.user, then);
   }
   /// Makes the row's user side that of `t`.
-  bool load(row_type& r, cpu_id cpu, const task<System>& t) noexcept {
+  bool load(row_type& r, cpu_id cpu, const task<System>& t, if_it_fails then) noexcept {
     image wish;
     wish.kernel = wish.user = 0;
     place_users(wish, t, cpu, r.kernel);
-    return r.change(system_, cpu, wish, r.user | wish.user);
+    return r.change(system_, cpu, wish, r.user | wish.user, then);
   }
 
   // Many CPUs, all or nothing. Under the owner lock.

@@ -39,11 +39,11 @@ class slot_manager : public user_side<System> {
   }
   /// Wide: wherever `t` runs. Refused as above; a task never competes with another task. The request is checked as the user's.
   [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept {
-    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, 0, how); });
+    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, how); });
   }
   /// Pinned: while `t` runs on one CPU. Also refused as bad_cpu.
   [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where, start how = start::enabled) noexcept {
-    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where.cpu + 1, how); });
+    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where, how); });
   }
   /// Gives the slots back. When it returns, no handler of it runs or will run on any CPU, and its storage is free (user hits that were
   /// collected before may still be delivered: they are values). Refused: not_registered. If a CPU's registers no longer take writes it
@@ -88,13 +88,13 @@ class slot_manager : public user_side<System> {
   [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, 0, how); });
+    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, how); });
   }
   [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where,
                                                 start how = start::enabled) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where.cpu + 1, how); });
+    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where, how); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_unregister_breakpoint(Breakpoint& b) noexcept
@@ -151,28 +151,26 @@ class slot_manager : public user_side<System> {
   // CPUs. Reservations count on every CPU of 0 to max_cpus-1, online or not, so coming online never overcommits.
 
   /// This CPU's registers are the manager's from now on: cleared, then armed with what is registered for it. Nothing happens if it was
-  /// online. The task running there is loaded by its next switch_to(). Refused: bad_cpu; hardware, and then it stays offline.
+  /// online and not silenced. The task running there is loaded by its next switch_to(). Refused: bad_cpu; hardware, and then it is offline.
   [[nodiscard]] refusal cpu_online(cpu_id cpu) noexcept {
     return this->owned(verb::online, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
-      if (this->online_.test(cpu)) return {};
       this->online_.set(cpu);
-      if (this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) { return r.come_online(this->system_, c); }).none()) return {};
+      const auto come = [&](row<System>& r, cpu_id c) { return (r.online() && !r.silenced()) || r.come_online(this->system_, c); };
+      if (this->run(mask::of(cpu), come).none()) return {};
       this->online_.clear(cpu);
       return {reason::hardware, cpu};
     });
   }
-  /// Off, and from now on nothing is written to this CPU; what is registered for it keeps its slots. Refused: bad_cpu.
+  /// Off, and from now on nothing is written to this CPU; what is registered for it keeps its slots. Refused: bad_cpu. If its registers no
+  /// longer take writes it says hardware, and the CPU is offline all the same.
   refusal cpu_offline(cpu_id cpu) noexcept {
     return this->owned(verb::offline, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
       if (!this->online_.test(cpu)) return {};
-      (void)this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) {
-        r.go_offline(this->system_, c);
-        return true;
-      });
+      const mask failed = this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) { return r.go_offline(this->system_, c); });
       this->online_.clear(cpu);
-      return {};
+      return failed.none() ? refusal{} : refusal{reason::hardware, cpu};
     });
   }
   /// Takes slots of one CPU off the shelf for good: it has fewer than System::slots, or a firmware uses one. Before or after it is online.

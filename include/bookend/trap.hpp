@@ -13,8 +13,8 @@ trap_result<System> cpu_view<System>::trap(typename System::frame& frame) const 
   trap_result<System> result;
   result.rest = said.rest;
 
-  // The machine may say more than is on: only armed slots count.
-  slot_mask hits = said.hits & r.armed();
+  // The machine may say more than is on: only armed slots count. Away, the registers are somebody else's.
+  slot_mask hits = r.away() ? 0 : said.hits & r.armed();
   // What each hit matched: a handler may re-aim or remove the next one before its turn.
   struct matched {
     void* holder;
@@ -28,12 +28,14 @@ trap_result<System> cpu_view<System>::trap(typename System::frame& frame) const 
     before_access = true;
     if (said.step) hits &= ~row<System>::bit(s);  // the step comes first; this one comes again, with its own trap
   });
+  // One that the hardware would not switch off is nobody's, but must be passed all the same.
+  each_slot(said.hits & r.stuck(), [&](slot_id s) { before_access = before_access || System::faults_before(r.settings[s]); });
   if (before_access && !said.step) sys.step_past(frame);
 
   r.dispatch_begins();
   each_slot(hits, [&](slot_id s) {
     const slot_mask bit = row<System>::bit(s);
-    if ((r.armed() & bit) == 0 || r.holders[s] != was[s].holder) return;  // a handler has silenced or removed it
+    if (detail::load_relaxed(r.on[s]) == 0 || r.holders[s] != was[s].holder) return;  // a handler has silenced or removed it
     result.handled |= bit;
     if ((r.kernel & bit) != 0) {
       auto& b = *static_cast<kernel_breakpoint<System>*>(was[s].holder);

@@ -20,9 +20,14 @@ class user_side : public kernel_side<System> {
   using user = user_breakpoint<System>;
   using task_type = task<System>;
 
-  refusal do_register(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
+  refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
+    if (b.idle() && to.cpu >= System::max_cpus) return {reason::bad_cpu, to.cpu};
+    return do_register_at(b, t, q, to.cpu + 1, how);
+  }
+  refusal do_register(user& b, task_type& t, const request& q, start how) noexcept { return do_register_at(b, t, q, user::everywhere, how); }
+
+  refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
     if (!b.idle()) return reason::already_registered;
-    if (where != user::everywhere && where > System::max_cpus) return {reason::bad_cpu, where - 1};
     const auto encoded = this->accept(side::user, q);
     if (!encoded) return encoded.why();
     const unsigned pool = this->pool_of(encoded.value());
@@ -33,9 +38,9 @@ class user_side : public kernel_side<System> {
     b.index_ = free_index(t, where);
     b.cells_[b.live_] = {encoded.value(), ++b.generation_, how == start::enabled};
     link(t, b);
-    if (const refusal no = reload(t, where)) {
+    if (const refusal no = reload(t, where, if_it_fails::go_back)) {
       unlink(t, b);
-      (void)reload(t, where);
+      (void)reload(t, user::everywhere, if_it_fails::go_on);
       give(t.first_, t, pool, where);
       b.owner_ = nullptr;
       return no;
@@ -48,7 +53,7 @@ class user_side : public kernel_side<System> {
     if (b.idle()) return reason::not_registered;
     task_type& t = *b.owner_;
     unlink(t, b);
-    const refusal no = reload_or_drop(t, b.where_);
+    const refusal no = reload(t, user::everywhere, if_it_fails::go_on);
     give(t.first_, t, this->pool_of(b.live().setting), b.where_);
     retire(b);
     return no;
@@ -68,9 +73,8 @@ class user_side : public kernel_side<System> {
     const unsigned to = this->pool_of(encoded.value());
     if (from != to)
       if (const refusal no = take(t.first_, t, to, b.where_)) return no;
-    const refusal no = turn(b, {encoded.value(), b.generation_ + 1, b.live().on});
+    const refusal no = turn(b, {encoded.value(), ++b.generation_, b.live().on});
     if (from != to) give(t.first_, t, no ? to : from, b.where_);
-    if (!no) ++b.generation_;
     return no;
   }
 
@@ -98,7 +102,7 @@ class user_side : public kernel_side<System> {
     user* list = t.first_;
     if (list == nullptr) return {};
     detail::store_release(t.first_, static_cast<user*>(nullptr));
-    const refusal no = reload_or_drop(t, user::everywhere);
+    const refusal no = reload(t, user::everywhere, if_it_fails::go_on);
     while (list != nullptr) {
       user& b = *list;
       list = b.next_;
@@ -191,32 +195,29 @@ class user_side : public kernel_side<System> {
     const auto spare = static_cast<std::uint8_t>(1 - old);
     b.cells_[spare] = next;
     detail::store_release(b.live_, spare);
-    const refusal no = reload(*b.owner_, b.where_);
+    const refusal no = reload(*b.owner_, b.where_, if_it_fails::go_back);
     if (!no) return {};
     detail::store_release(b.live_, old);
-    (void)reload(*b.owner_, b.where_);
+    (void)reload(*b.owner_, b.where_, if_it_fails::go_on);
     return no;
   }
 
   [[nodiscard]] mask reach(const task_type& t, unsigned where) noexcept {
     mask m = this->online_;
-    if constexpr (has_cpus_of<System, task_type>) m &= this->system_.cpus_of(t);
+    if constexpr (has_cpus_of<System, task_type>) {
+      // What was stored before is seen by whoever is not in the answer (see has_cpus_of for the scheduler's side).
+      __atomic_thread_fence(__ATOMIC_SEQ_CST);
+      m &= this->system_.cpus_of(t);
+    }
     if (where != user::everywhere) m &= mask::of(where - 1);
     return m;
   }
   /// Where the task runs now, its breakpoints are loaded anew. Where it is switched in later, the switch sees the change: either the
-  /// switch came first and this reloads, or it comes after this call and reads what was stored before it. (switch.pml)
-  refusal reload(const task_type& t, unsigned where) noexcept {
-    const mask failed = this->run(reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t); });
-    return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
-  }
-  /// The same for breakpoints that are gone whatever the hardware says.
-  refusal reload_or_drop(const task_type& t, unsigned where) noexcept {
-    const mask failed = this->run(reach(t, where), [&](row_type& r, cpu_id cpu) {
-      if (this->current_of(cpu) != &t || this->load(r, cpu, t)) return true;
-      r.abandon(r.user);
-      return false;
-    });
+  /// switch came first and this reloads, or it comes after this call and reads what was stored before it.
+  /// Whatever is taken out of the list is reloaded everywhere: a switch on any CPU may stand on it.
+  refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
+    const mask failed =
+        this->run(reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t, then); });
     return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
   }
 };
