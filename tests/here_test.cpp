@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // tests/here_test.cpp — the view of this CPU: it takes the guard where it says so, and only there; and what an observer is told.
 #include <bookend/mock/machine.hpp>
-#include <doctest/doctest.h>
 #include <csignal>
+#include <doctest/doctest.h>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +20,9 @@ struct counting : mock::system<2, 4> {
     return mock::system<2, 4>::traps_off();
   }
   std::vector<std::string> told;
-  void on_verb(const event& e) { told.push_back(std::to_string(static_cast<int>(e.what)) + " " + e.name + " " + to_string(e.outcome.why)); }
+  void on_verb(const event& e) {
+    told.push_back(std::to_string(static_cast<int>(e.what)) + " " + e.name + " " + to_string(e.outcome.why));
+  }
 };
 using machine = mock::machine_of<counting>;
 

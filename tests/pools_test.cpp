@@ -69,7 +69,8 @@ TEST_CASE_FIXTURE(fixture, "a disabled breakpoint stays disabled across pools") 
   CHECK(m.execute(0, 0x3000) == 1);
 }
 
-TEST_CASE_FIXTURE(fixture, "a user breakpoint changes pool too, wide or pinned, and is refused with nothing changed when it is full") {
+TEST_CASE_FIXTURE(fixture,
+                  "a user breakpoint changes pool too, wide or pinned, and is refused with nothing changed when it is full") {
   REQUIRE(!m.run(1, t));
   REQUIRE(!m.slots.register_breakpoint(u[0], t, data(0x1000)));
   REQUIRE(!m.slots.register_breakpoint(u[1], t, data(0x2000), pinned{1}));

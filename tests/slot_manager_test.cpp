@@ -14,13 +14,14 @@ using mask = machine::slot_manager::mask;
 
 /// A kernel breakpoint that remembers its hits.
 struct watch : machine::kernel_breakpoint {
-  explicit watch(const char* name = "watch") : kernel_breakpoint(name, [](const machine::hit& h) {
-    auto& self = static_cast<watch&>(h.kernel());
-    self.cpus.push_back(h.here.cpu());
-    self.watched = h.watched();
-    self.generation = h.generation;
-    self.slot = h.slot;
-  }) {}
+  explicit watch(const char* name = "watch")
+      : kernel_breakpoint(name, [](const machine::hit& h) {
+          auto& self = static_cast<watch&>(h.kernel());
+          self.cpus.push_back(h.here.cpu());
+          self.watched = h.watched();
+          self.generation = h.generation;
+          self.slot = h.slot;
+        }) {}
   std::vector<cpu_id> cpus;
   request watched;
   std::uint32_t generation = 0;
@@ -111,15 +112,17 @@ TEST_CASE_FIXTURE(fixture, "a refused registration says why and changes nothing"
   REQUIRE(!m.slots.register_breakpoint(taken, write_to(&x[0])));
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(taken, write_to(&x[1])); }).why == reason::already_registered);
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, write_to(&x[1]), mask{}); }).why == reason::empty_mask);
-  CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, {reinterpret_cast<std::uint64_t>(x) + 1, 4, access::write}); }).why ==
-        reason::misaligned);
+  CHECK(refuses(m, [&] {
+          return m.slots.register_breakpoint(b, {reinterpret_cast<std::uint64_t>(x) + 1, 4, access::write});
+        }).why == reason::misaligned);
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, {0x1000, 3, access::write}); }).why == reason::bad_length);
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, {0x80, 1, access::io}); }).why == reason::unsupported);
   m.system().deny({0x7000, 16});
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, {0x7008, 8, access::write}); }).why == reason::forbidden);
   machine::task t;
   machine::user_breakpoint u;
-  CHECK(refuses(m, [&] { return m.slots.register_breakpoint(u, t, {0x1000, 8, access::write}, pinned{3}); }).why == reason::bad_cpu);
+  CHECK(refuses(m, [&] { return m.slots.register_breakpoint(u, t, {0x1000, 8, access::write}, pinned{3}); }).why ==
+        reason::bad_cpu);
   m.system().user_space_ends_at(0x8000);
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(u, t, {0x8000, 1, access::write}); }).why == reason::forbidden);
   CHECK(b.idle());
@@ -149,8 +152,9 @@ TEST_CASE_FIXTURE(fixture, "the manager cannot be made to watch itself") {
   watch b;
   const auto at = reinterpret_cast<std::uint64_t>(&m.slots);
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, {at, 8, access::read_write}); }).why == reason::forbidden);
-  CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, {(at + sizeof m.slots - 1) & ~7ULL, 8, access::read_write}); }).why ==
-        reason::forbidden);
+  CHECK(refuses(m, [&] {
+          return m.slots.register_breakpoint(b, {(at + sizeof m.slots - 1) & ~7ULL, 8, access::read_write});
+        }).why == reason::forbidden);
   REQUIRE(!m.slots.register_breakpoint(b, write_to(&x[0])));
   CHECK(refuses(m, [&] { return m.slots.modify(b, {at, 8, access::read_write}); }).why == reason::forbidden);
   CHECK(refuses(m, [&] { return m.slots.on(1).modify(b, {at, 8, access::read_write}); }).why == reason::forbidden);

@@ -53,7 +53,7 @@ TEST_CASE_FIXTURE(fixture, "registers are written at the minimum") {
   for (unsigned i = 0; i < 2; ++i) REQUIRE(!m.slots.register_breakpoint(wa[i], a, write_to(&x[i])));
   REQUIRE(!m.slots.register_breakpoint(wb[0], b, write_to(&x[0])));
   REQUIRE(!m.slots.register_breakpoint(wb[1], b, write_to(&x[5])));
-  CHECK(writes_of(a) == 3);     // two addresses, one control
+  CHECK(writes_of(a) == 3);  // two addresses, one control
   CHECK(writes_of(a) == 0);
   CHECK(writes_of(none) == 1);  // control
   CHECK(writes_of(a) == 1);     // the addresses are there still
@@ -110,8 +110,7 @@ TEST_CASE_FIXTURE(fixture, "a kernel breakpoint that arrives between two switche
     for (cpu_id cpu = 0; cpu < 2; ++cpu) {
       const auto& bank = m.system().bank(cpu);
       for (slot_id s = 0; s < 4; ++s)
-        if ((bank.control().on >> s & 1) != 0)
-          CHECK(bank.address(s) == reinterpret_cast<std::uint64_t>(s == 0 ? &x[0] : &x[1]));
+        if ((bank.control().on >> s & 1) != 0) CHECK(bank.address(s) == reinterpret_cast<std::uint64_t>(s == 0 ? &x[0] : &x[1]));
     }
   });
   REQUIRE(!m.slots.register_breakpoint(k, write_to(&x[1])));
@@ -123,7 +122,8 @@ TEST_CASE_FIXTURE(fixture, "a kernel breakpoint that arrives between two switche
 
 // defect 4: compaction renumbered live kernel breakpoints while another CPU was in a trap. defect 30: removal moved the last slot's.
 TEST_CASE_FIXTURE(fixture, "removing a kernel breakpoint leaves the other kernel breakpoints in their slots") {
-  machine::kernel_breakpoint k[3] = {{"k0", [](const machine::hit&) {}}, {"k1", [](const machine::hit&) {}}, {"k2", [](const machine::hit&) {}}};
+  machine::kernel_breakpoint k[3] = {
+      {"k0", [](const machine::hit&) {}}, {"k1", [](const machine::hit&) {}}, {"k2", [](const machine::hit&) {}}};
   for (unsigned i = 0; i < 3; ++i) REQUIRE(!m.slots.register_breakpoint(k[i], write_to(&x[i])));
   m.forget_log();
   CHECK(!m.slots.unregister_breakpoint(k[0]));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // tests/threads_test.cpp — registering is safe from any thread while other CPUs trap and switch without a lock.
 // Each simulated CPU is a thread; its guard is a mutex, which a cross-call takes. Meant for the thread sanitizer, too.
-#include <atomic>
 #include <bookend/bookend.hpp>
 #include <bookend/mock/backend.hpp>
+#include <atomic>
 #include <doctest/doctest.h>
 #include <mutex>
 #include <random>
@@ -35,13 +35,15 @@ struct os : mock::backend<cpu_count, 4> {
 using manager = slot_manager<os>;
 
 struct counted : manager::kernel_breakpoint {
-  counted() : kernel_breakpoint("counted", [](const manager::hit& h) { ++static_cast<counted&>(h.kernel()).hits[h.here.cpu()]; }) {}
+  counted()
+      : kernel_breakpoint("counted", [](const manager::hit& h) { ++static_cast<counted&>(h.kernel()).hits[h.here.cpu()]; }) {}
   unsigned hits[cpu_count]{};  // each written by its own CPU only
 };
 
 }  // namespace
 
-TEST_CASE("verbs of two owners beside switches, hits and here-verbs on every CPU: every hit is its holder's, and nothing is left") {
+TEST_CASE(
+    "verbs of two owners beside switches, hits and here-verbs on every CPU: every hit is its holder's, and nothing is left") {
   manager slots;
   for (cpu_id cpu = 0; cpu < cpu_count; ++cpu) REQUIRE(!slots.cpu_online(cpu));
   manager::task tasks[cpu_count][2];  // two a CPU, so that no task runs on two CPUs at a time
@@ -92,8 +94,10 @@ TEST_CASE("verbs of two owners beside switches, hits and here-verbs on every CPU
             auto* b = new manager::user_breakpoint("u", cpu * 2 + which);
             const refusal no = pick(2) != 0 ? slots.register_breakpoint(*b, tasks[cpu][which], r)
                                             : slots.register_breakpoint(*b, tasks[cpu][which], r, pinned{cpu});
-            if (no) delete b;
-            else mine.push_back(b);
+            if (no)
+              delete b;
+            else
+              mine.push_back(b);
           }
           break;
         case 1:
@@ -113,11 +117,16 @@ TEST_CASE("verbs of two owners beside switches, hits and here-verbs on every CPU
           }
           break;
         case 4:
-          if (k.idle()) (void)slots.register_breakpoint(k, {0x9000, 8, access::write}, cpumask<cpu_count>::of(pick(cpu_count)));
-          else if (pick(2) != 0) (void)slots.move(k, cpumask<cpu_count>::of(pick(cpu_count)));
-          else (void)slots.unregister_breakpoint(k);
+          if (k.idle())
+            (void)slots.register_breakpoint(k, {0x9000, 8, access::write}, cpumask<cpu_count>::of(pick(cpu_count)));
+          else if (pick(2) != 0)
+            (void)slots.move(k, cpumask<cpu_count>::of(pick(cpu_count)));
+          else
+            (void)slots.unregister_breakpoint(k);
           break;
-        default: (void)slots.snapshot(cpu); break;
+        default:
+          (void)slots.snapshot(cpu);
+          break;
       }
     }
     for (auto* b : mine) {

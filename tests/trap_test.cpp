@@ -14,13 +14,14 @@ using mask = machine::slot_manager::mask;
 /// A kernel breakpoint whose handler is whatever the test says.
 struct scripted : machine::kernel_breakpoint {
   explicit scripted(std::function<void(const machine::hit&)> f = nullptr, const char* name = "scripted")
-      : kernel_breakpoint(name, [](const machine::hit& h) {
-          auto& self = static_cast<scripted&>(h.kernel());
-          ++self.hits;
-          self.last = h.watched();
-          self.generation = h.generation;
-          if (self.script) self.script(h);
-        }),
+      : kernel_breakpoint(name,
+                          [](const machine::hit& h) {
+                            auto& self = static_cast<scripted&>(h.kernel());
+                            ++self.hits;
+                            self.last = h.watched();
+                            self.generation = h.generation;
+                            if (self.script) self.script(h);
+                          }),
         script(std::move(f)) {}
   std::function<void(const machine::hit&)> script;
   unsigned hits = 0;
@@ -63,7 +64,8 @@ TEST_CASE_FIXTURE(fixture, "one store over several watches, two of them on the s
 }
 
 // defect 32: zero written as "reset" reads later as a false cause
-TEST_CASE_FIXTURE(fixture, "a trap leaves the status register at the machine's reset value, so the next trap reports itself only") {
+TEST_CASE_FIXTURE(fixture,
+                  "a trap leaves the status register at the machine's reset value, so the next trap reports itself only") {
   scripted a, b;
   REQUIRE(!m.slots.register_breakpoint(a, write_to(&x[0])));
   REQUIRE(!m.slots.register_breakpoint(b, write_to(&x[1])));

@@ -51,9 +51,9 @@ concept backend = requires(B b, cpu_id cpu, slot_id slot, slot_mask on, request 
 
 /// True when a register write can fail: ptrace, perf, firmware.
 template <class B>
-inline constexpr bool can_fail =
-    !std::is_void_v<decltype(static_cast<B*>(nullptr)->write_control(cpu_id{}, static_cast<B*>(nullptr)->control_of(
-        *static_cast<const typename B::setting (*)[B::slots]>(nullptr), slot_mask{})))>;
+inline constexpr bool can_fail = !std::is_void_v<decltype(static_cast<B*>(nullptr)->write_control(
+    cpu_id{},
+    static_cast<B*>(nullptr)->control_of(*static_cast<const typename B::setting (*)[B::slots]>(nullptr), slot_mask{})))>;
 
 /// Number of a machine's pools.
 template <class B>

@@ -72,9 +72,9 @@ class kernel_breakpoint : public breakpoint {
  private:
   friend class kernel_side<System>;
   handler on_hit_;
-  cpumask<System::max_cpus> cpus_{};     // owner lock
-  typename System::setting setting_{};   // owner lock: what an everywhere verb installed last
-  bool enabled_ = false;                 // owner lock: what an everywhere verb asked for last; each CPU's row has its own
+  cpumask<System::max_cpus> cpus_{};    // owner lock
+  typename System::setting setting_{};  // owner lock: what an everywhere verb installed last
+  bool enabled_ = false;                // owner lock: what an everywhere verb asked for last; each CPU's row has its own
 };
 
 /// Watches for one task, on whatever CPU it runs (wide), or while it runs on one CPU (pinned). A hit is handed to the kernel as a
@@ -134,8 +134,8 @@ class task {
 
  private:
   friend class user_side<System>;
-  user_breakpoint<System>* first_ = nullptr;            // written under the owner lock
-  std::uint8_t wide_[pool_count<System>]{};             // owner lock: wide breakpoints per pool
+  user_breakpoint<System>* first_ = nullptr;  // written under the owner lock
+  std::uint8_t wide_[pool_count<System>]{};   // owner lock: wide breakpoints per pool
 };
 
 }  // namespace bookend

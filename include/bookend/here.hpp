@@ -10,7 +10,9 @@ namespace bookend {
 template <class System>
 class [[nodiscard]] quiet_scope {
  public:
-  quiet_scope(System& sys, row<System>& r, cpu_id cpu) noexcept : system_(sys), row_(r), cpu_(cpu) { row_.quiet_enter(system_, cpu_); }
+  quiet_scope(System& sys, row<System>& r, cpu_id cpu) noexcept : system_(sys), row_(r), cpu_(cpu) {
+    row_.quiet_enter(system_, cpu_);
+  }
   ~quiet_scope() { row_.quiet_leave(system_, cpu_); }
   quiet_scope(const quiet_scope&) = delete;
   quiet_scope& operator=(const quiet_scope&) = delete;
@@ -123,7 +125,8 @@ refusal handler_view<System>::modify(kernel_breakpoint<System>& b, const request
   const auto encoded = shelf_->accept(side::kernel, q);
   if (!encoded) return encoded.why();
   if (System::pool_of(encoded.value()) != System::pool_of(r.settings[s])) return reason::unsupported;
-  if (!r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s], if_it_fails::go_back)) return {reason::hardware, cpu_};
+  if (!r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s], if_it_fails::go_back))
+    return {reason::hardware, cpu_};
   if constexpr (can_fail<System>)
     if (r.undo.slot == s) r.undo.aim = encoded.value();
   return {};

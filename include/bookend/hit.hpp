@@ -34,11 +34,11 @@ class handler_view {
 template <class System>
 struct hit {
   kernel_breakpoint<System>& breakpoint;
-  handler_view<System> here;             ///< this CPU, with traps off
-  slot_id slot;                          ///< the slot that hit
-  typename System::setting setting;      ///< as it was installed on this CPU when it hit
-  std::uint32_t generation;              ///< the registration or everywhere-modify that installed it
-  typename System::frame& frame;         ///< the interrupted context
+  handler_view<System> here;         ///< this CPU, with traps off
+  slot_id slot;                      ///< the slot that hit
+  typename System::setting setting;  ///< as it was installed on this CPU when it hit
+  std::uint32_t generation;          ///< the registration or everywhere-modify that installed it
+  typename System::frame& frame;     ///< the interrupted context
 
   [[nodiscard]] constexpr kernel_breakpoint<System>& kernel() const noexcept { return breakpoint; }
   /// What was being watched here.
@@ -59,9 +59,9 @@ struct user_hit {
 template <class System>
 struct trap_result {
   using user_hit = bookend::user_hit<System>;
-  slot_mask handled = 0;       ///< slots whose hits were dispatched to handlers or collected below
-  std::uint64_t user = 0;      ///< bit i: the task's own breakpoint i hit
-  std::uint64_t rest = 0;      ///< causes that are not bookend's, in the machine's positions: single step and friends
+  slot_mask handled = 0;   ///< slots whose hits were dispatched to handlers or collected below
+  std::uint64_t user = 0;  ///< bit i: the task's own breakpoint i hit
+  std::uint64_t rest = 0;  ///< causes that are not bookend's, in the machine's positions: single step and friends
   unsigned user_count = 0;
   user_hit user_hits[System::slots];  ///< the first user_count are valid
 };

@@ -54,7 +54,9 @@ class kernel_side : public shelf<System> {
           r.undo.on = r.on[r.undo.slot];
           return r.set_on(this->system_, cpu, r.slots_of(&b), wanted, if_it_fails::go_back);
         },
-        [&](row_type& r, cpu_id cpu) { return r.set_on(this->system_, cpu, r.slots_of(&b), r.undo.on != 0, if_it_fails::go_on); });
+        [&](row_type& r, cpu_id cpu) {
+          return r.set_on(this->system_, cpu, r.slots_of(&b), r.undo.on != 0, if_it_fails::go_on);
+        });
     if (!no) b.enabled_ = wanted;
     return no;
   }
@@ -161,7 +163,8 @@ class kernel_side : public shelf<System> {
         m, [&](row_type& r, cpu_id cpu) { return place(b, r, cpu); }, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
   }
 
-  static void aim(image& wish, slot_id s, breakpoint_type& b, const typename System::setting& setting, std::uint32_t generation, bool on) noexcept {
+  static void aim(image& wish, slot_id s, breakpoint_type& b, const typename System::setting& setting, std::uint32_t generation,
+                  bool on) noexcept {
     wish.settings[s] = setting;
     wish.holders[s] = &b;
     wish.generations[s] = generation;

@@ -138,10 +138,14 @@ class ledger {
   [[nodiscard]] constexpr bool empty() const noexcept { return kernel_top_ == 0 && widest_ == 0 && pinned_top() == 0; }
 
  private:
-  static constexpr std::uint64_t word(const std::uint64_t* words, unsigned i) noexcept { return words == nullptr ? ~std::uint64_t{0} : words[i]; }
+  static constexpr std::uint64_t word(const std::uint64_t* words, unsigned i) noexcept {
+    return words == nullptr ? ~std::uint64_t{0} : words[i];
+  }
 
   /// The CPUs with kernel(c) >= j - weight, null for all of them.
-  constexpr const std::uint64_t* level(unsigned j, unsigned weight) const noexcept { return j <= weight ? nullptr : kernel_[j - weight - 1].words(); }
+  constexpr const std::uint64_t* level(unsigned j, unsigned weight) const noexcept {
+    return j <= weight ? nullptr : kernel_[j - weight - 1].words();
+  }
 
   /// Calls f(a, b) for sets whose common CPUs are full for `weight` more: one for the widest task, one for each taller pinned height.
   template <class F>
@@ -185,13 +189,13 @@ class ledger {
     }
   }
 
-  mask kernel_[Slots]{};                         // [j-1]: CPUs with kernel(c) >= j
-  mask pinned_[Slots]{};                         // [j-1]: CPUs where some task with pinned slots there needs >= j
-  std::uint32_t tasks_at_[Slots]{};              // [j-1]: tasks with j wide slots
-  std::uint32_t cpus_at_[Slots]{};               // [j-1]: CPUs in pinned_[j-1]
-  unsigned kernel_top_ = 0;                      // highest level of kernel_ with a CPU in it
-  unsigned widest_ = 0;                          // highest level of tasks_at_ with a task in it
-  std::uint32_t pinned_tasks_[Cpus][Slots]{};    // per CPU: tasks with pinned slots there, by height
+  mask kernel_[Slots]{};                       // [j-1]: CPUs with kernel(c) >= j
+  mask pinned_[Slots]{};                       // [j-1]: CPUs where some task with pinned slots there needs >= j
+  std::uint32_t tasks_at_[Slots]{};            // [j-1]: tasks with j wide slots
+  std::uint32_t cpus_at_[Slots]{};             // [j-1]: CPUs in pinned_[j-1]
+  unsigned kernel_top_ = 0;                    // highest level of kernel_ with a CPU in it
+  unsigned widest_ = 0;                        // highest level of tasks_at_ with a task in it
+  std::uint32_t pinned_tasks_[Cpus][Slots]{};  // per CPU: tasks with pinned slots there, by height
 };
 
 }  // namespace bookend

@@ -22,15 +22,16 @@ using call = void (*)(void* argument, cpu_id cpu) noexcept;
 ///                     Everybody: not what runs while a debug trap is delivered (entry code, descriptor tables, interrupt stacks).
 ///   step_past         lets the interrupted instruction run once without its execution breakpoints (x86: RF).
 template <class P>
-concept platform = requires(P p, typename P::frame& f, const cpumask<P::max_cpus>& mask, call fn, void* argument, side s, range r) {
-  requires(P::max_cpus > 0);
-  p.lock();
-  p.unlock();
-  p.traps_restore(p.traps_off());
-  p.run_on(mask, fn, argument);
-  { p.may_watch(s, r) } -> std::same_as<bool>;
-  p.step_past(f);
-};
+concept platform =
+    requires(P p, typename P::frame& f, const cpumask<P::max_cpus>& mask, call fn, void* argument, side s, range r) {
+      requires(P::max_cpus > 0);
+      p.lock();
+      p.unlock();
+      p.traps_restore(p.traps_off());
+      p.run_on(mask, fn, argument);
+      { p.may_watch(s, r) } -> std::same_as<bool>;
+      p.step_past(f);
+    };
 
 /// One object is the machine and the kernel together: `struct os : bookend::native_backend { ... };`
 template <class S>
@@ -64,7 +65,19 @@ concept has_current_task = requires(P p, cpu_id cpu) {
   { p.template current_task<Task>(cpu) } -> std::same_as<Task*>;
 };
 /// What an observer is told: a verb that acted everywhere, on whom, and with what outcome. For tracepoints and logs.
-enum class verb : std::uint8_t { register_breakpoint, unregister_breakpoint, enable, disable, modify, move, fork, flush, online, offline, withhold };
+enum class verb : std::uint8_t {
+  register_breakpoint,
+  unregister_breakpoint,
+  enable,
+  disable,
+  modify,
+  move,
+  fork,
+  flush,
+  online,
+  offline,
+  withhold
+};
 struct event {
   verb what;
   const char* name;  ///< the breakpoint's; "" for tasks and CPUs

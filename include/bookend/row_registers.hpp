@@ -11,12 +11,12 @@ namespace bookend {
 template <class System>
 struct row_image {
   typename System::setting settings[System::slots];
-  void* holders[System::slots];              // kernel_breakpoint where `kernel` says so, user_breakpoint where `user` does; null: withheld
+  void* holders[System::slots];  // kernel_breakpoint where `kernel` says so, user_breakpoint where `user` does; null: withheld
   std::uint32_t generations[System::slots];  // of the holder when it was installed
-  std::uint8_t on[System::slots];            // intent. A byte a slot: a plain store cannot undo the store of a handler that interrupts
-                                             // it, so no atomic read-modify-write is needed
-  slot_mask kernel;                          // held by the kernel, withheld ones included
-  slot_mask user;                            // held by the running task
+  std::uint8_t on[System::slots];  // intent. A byte a slot: a plain store cannot undo the store of a handler that interrupts
+                                   // it, so no atomic read-modify-write is needed
+  slot_mask kernel;                // held by the kernel, withheld ones included
+  slot_mask user;                  // held by the running task
 };
 
 /// The registers of one CPU and the protocols that write them (include/README.md, "Writing order" and "Quiet"). A verb changes the row,
@@ -178,7 +178,7 @@ class row_registers : public row_image<System> {
   slot_mask edit_ = 0;      // slots being rewritten: off, their hits are nobody's, and here-modify is refused
   slot_mask withheld_ = 0;  // slots that nobody may have
   std::uint8_t lent_ = 0, silenced_ = 0, online_ = 0;
-  bool dirty_ = false;      // a register write failed last
+  bool dirty_ = false;         // a register write failed last
   std::uint32_t version_ = 0;  // changes with every wish
 
  private:
@@ -212,8 +212,8 @@ class row_registers : public row_image<System> {
     return good;
   }
 
-  control control_{};  // last written
-  slot_mask lit_ = 0;  // slots that it has on
+  control control_{};                         // last written
+  slot_mask lit_ = 0;                         // slots that it has on
   std::uint8_t quiet_ = 0, dispatching_ = 0;  // depths
   bool writing_ = false;                      // a flush is under way on this CPU
 };

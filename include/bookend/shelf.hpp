@@ -100,7 +100,9 @@ class shelf {
     if (denied) return reason::forbidden;
     return encoded;
   }
-  [[nodiscard]] static constexpr unsigned pool_of(const typename System::setting& s) noexcept { return static_cast<unsigned>(System::pool_of(s)); }
+  [[nodiscard]] static constexpr unsigned pool_of(const typename System::setting& s) noexcept {
+    return static_cast<unsigned>(System::pool_of(s));
+  }
 
   /// Calls f(ledger) with the ledger of a pool. One pool: no branch.
   template <unsigned Pool = 0, class F>
@@ -143,7 +145,8 @@ class shelf {
   /// Changes the slots of `which` to what `wish` has of the kernel there, and repacks the running task's in the same go.
   bool change_and_repack(row_type& r, cpu_id cpu, image& wish, slot_mask which, if_it_fails then) noexcept {
     wish.user = 0;
-    if (const auto* t = current_of(cpu); t != nullptr && r.user != 0) place_users(wish, *t, cpu, (r.kernel & ~which) | wish.kernel);
+    if (const auto* t = current_of(cpu); t != nullptr && r.user != 0)
+      place_users(wish, *t, cpu, (r.kernel & ~which) | wish.kernel);
     return r.change(system_, cpu, wish, which | r.user | wish.user, then);
   }
   /// Makes the row's user side that of `t`.

@@ -34,7 +34,8 @@ class slot_manager : public user_side<System> {
 
   /// On every CPU of `cpus`, for whoever runs there. Refused: already_registered; empty_mask; as the backend's encode() says (misaligned,
   /// bad_length, unsupported, ...); forbidden; no_slot, naming the first CPU in the way and what is held there.
-  [[nodiscard]] refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(), start how = start::enabled) noexcept {
+  [[nodiscard]] refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(),
+                                            start how = start::enabled) noexcept {
     return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, r, cpus, how); });
   }
   /// Wide: wherever `t` runs. Refused as above; a task never competes with another task. The request is checked as the user's.
@@ -42,7 +43,8 @@ class slot_manager : public user_side<System> {
     return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, how); });
   }
   /// Pinned: while `t` runs on one CPU. Also refused as bad_cpu.
-  [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where, start how = start::enabled) noexcept {
+  [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where,
+                                            start how = start::enabled) noexcept {
     return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where, how); });
   }
   /// Gives the slots back. When it returns, no handler of it runs or will run on any CPU, and its storage is free (user hits that were
@@ -85,7 +87,8 @@ class slot_manager : public user_side<System> {
   {
     return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, r, cpus, how); });
   }
-  [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept
+  [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r,
+                                                start how = start::enabled) noexcept
     requires has_try_lock<System>
   {
     return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, how); });
@@ -156,7 +159,9 @@ class slot_manager : public user_side<System> {
     return this->owned(verb::online, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
       this->online_.set(cpu);
-      const auto come = [&](row<System>& r, cpu_id c) { return (r.online() && !r.silenced()) || r.come_online(this->system_, c); };
+      const auto come = [&](row<System>& r, cpu_id c) {
+        return (r.online() && !r.silenced()) || r.come_online(this->system_, c);
+      };
       if (this->run(mask::of(cpu), come).none()) return {};
       this->online_.clear(cpu);
       return {reason::hardware, cpu};

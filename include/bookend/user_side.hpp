@@ -10,13 +10,13 @@ template <class System>
 class user_side : public kernel_side<System> {
  protected:
   using base = kernel_side<System>;
-  using typename base::mask;
-  using typename base::row_type;
   using base::base;
   using base::do_modify;
   using base::do_register;
   using base::do_set_on;
   using base::do_unregister;
+  using typename base::mask;
+  using typename base::row_type;
   using user = user_breakpoint<System>;
   using task_type = task<System>;
 
@@ -24,7 +24,9 @@ class user_side : public kernel_side<System> {
     if (b.idle() && to.cpu >= System::max_cpus) return {reason::bad_cpu, to.cpu};
     return do_register_at(b, t, q, to.cpu + 1, how);
   }
-  refusal do_register(user& b, task_type& t, const request& q, start how) noexcept { return do_register_at(b, t, q, user::everywhere, how); }
+  refusal do_register(user& b, task_type& t, const request& q, start how) noexcept {
+    return do_register_at(b, t, q, user::everywhere, how);
+  }
 
   refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
     if (!b.idle()) return reason::already_registered;
@@ -216,8 +218,8 @@ class user_side : public kernel_side<System> {
   /// switch came first and this reloads, or it comes after this call and reads what was stored before it.
   /// Whatever is taken out of the list is reloaded everywhere: a switch on any CPU may stand on it.
   refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
-    const mask failed =
-        this->run(reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t, then); });
+    const mask failed = this->run(
+        reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t, then); });
     return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
   }
 };
