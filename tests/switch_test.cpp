@@ -120,7 +120,8 @@ TEST_CASE_FIXTURE(fixture, "a kernel breakpoint that arrives between two switche
   CHECK(!m.slots.unregister_breakpoint(k));
 }
 
-// defect 4: compaction renumbered live kernel breakpoints while another CPU was in a trap. defect 30: removal moved the last slot's.
+// defect 4: compaction renumbered live kernel breakpoints while another CPU was in a trap. defect 30: removal moved the last
+// slot's.
 TEST_CASE_FIXTURE(fixture, "removing a kernel breakpoint leaves the other kernel breakpoints in their slots") {
   machine::kernel_breakpoint k[3] = {
       {"k0", [](const machine::hit&) {}}, {"k1", [](const machine::hit&) {}}, {"k2", [](const machine::hit&) {}}};

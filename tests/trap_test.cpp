@@ -37,7 +37,8 @@ struct fixture {
 
 }  // namespace
 
-// defect 28: when several slots hit at once only one was reported. defect 5: found by comparing addresses, duplicates were ambiguous.
+// defect 28: when several slots hit at once only one was reported. defect 5: found by comparing addresses, duplicates were
+// ambiguous.
 TEST_CASE_FIXTURE(fixture, "one store over several watches, two of them on the same address, reports each of them once") {
   scripted low, high, twin;
   REQUIRE(!m.slots.register_breakpoint(low, {at(0), 4, access::write}));

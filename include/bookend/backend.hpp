@@ -18,7 +18,7 @@ struct status {
 /// A machine. `setting` is what one slot's registers hold, independent of which slot it is; `control` is what the registers
 /// hold that switch slots on (x86: DR7). The core decides what is written when, and keeps the shadow; a backend only moves
 /// values. Checked for every backend by tests/conformance/backend_suite.hpp:
-///   slots, pools      at most 32 slots; each is in exactly one of the disjoint masks `pools[]`. Slots of a pool are interchangeable.
+///   slots, pools      at most 32 slots; each is in exactly one of the disjoint masks `pools[]`, whose slots are interchangeable.
 ///   encode            the only validation there is: pure, constexpr, and complete, so that writing an encoded setting cannot be
 ///                     refused for its value. Never widens or narrows what is watched.
 ///   decode            the request that an encoded setting watches: decode(encode(r)) == r.
@@ -30,8 +30,9 @@ struct status {
 ///   write_address     this CPU, traps off; the slot is off in the control register. Moves the setting's address part.
 ///   write_control     this CPU, traps off. When it returns, exactly what it says is on.
 ///   take_status       this CPU, traps off. Reads the status and writes the machine's reset value back.
-/// Writes return void when they cannot fail, and then no error path is compiled; else bool, false for "did not take", and
-/// then the registers are as they were or as asked, and the next write is still possible. All are noexcept, allocate and block never.
+/// Writes return void when they cannot fail, and then no error path is compiled; else bool, false for "did not take", and then
+/// the registers are as they were or as asked, and the next write is still possible. All are noexcept, allocate and block
+/// never.
 template <class B>
 concept backend = requires(B b, cpu_id cpu, slot_id slot, slot_mask on, request r, const typename B::setting& s,
                            const typename B::setting (&all)[B::slots], const typename B::control& c) {

@@ -109,8 +109,8 @@ class user_breakpoint : public breakpoint {
   friend class user_side<System>;
   static constexpr unsigned everywhere = 0;
 
-  // A verb fills the spare cell under the owner lock and turns live_ with release; once its cross-call has been everywhere, nobody
-  // reads the old cell any more, and it is the spare.  With one cell, a switch could read half of a change.
+  // A verb fills the spare cell under the owner lock and turns live_ with release; once its cross-call has been everywhere,
+  // nobody reads the old cell any more, and it is the spare.  With one cell, a switch could read half of a change.
   cell cells_[2]{};
   std::uint8_t live_ = 0;
   std::uint8_t index_ = 0;
@@ -120,8 +120,8 @@ class user_breakpoint : public breakpoint {
   std::uint64_t cookie_;
 };
 
-/// What the manager keeps in each of the kernel's tasks (threads, vCPUs). All zero is a task without watches. It must not move or go
-/// before on_exit().
+/// What the manager keeps in each of the kernel's tasks (threads, vCPUs). All zero is a task without watches. It must not move
+/// or go before on_exit().
 template <class System>
 class task {
  public:

@@ -14,8 +14,8 @@ constexpr slot_id kernel_slot(slot_mask pool, slot_mask kernel_held) noexcept {
   return detail::highest_bit(pool & ~kernel_held);
 }
 
-/// Where the next breakpoint of the running task goes (P2): the lowest slot of the pool in `left`, which starts as "not held by the
-/// kernel" and loses the slot. Disabled breakpoints take theirs too. Precondition: there is one. Any context, constexpr.
+/// Where the next breakpoint of the running task goes (P2): the lowest slot of the pool in `left`, which starts as "not held by
+/// the kernel" and loses the slot. Disabled breakpoints take theirs too. Precondition: there is one. Any context, constexpr.
 constexpr slot_id next_user_slot(slot_mask pool, slot_mask& left) noexcept {
   BOOKEND_ASSERT((pool & left) != 0, "the ledger promised a slot");
   const slot_id slot = detail::lowest_bit(pool & left);

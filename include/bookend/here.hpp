@@ -5,8 +5,8 @@
 
 namespace bookend {
 
-/// While it lives, this CPU's breakpoints are off; verbs change the row only, and what is wanted is written when the outermost scope
-/// ends. Open one at kernel-mode #DB and NMI entry, before anything that may be watched is touched.
+/// While it lives, this CPU's breakpoints are off; verbs change the row only, and what is wanted is written when the outermost
+/// scope ends. Open one at kernel-mode #DB and NMI entry, before anything that may be watched is touched.
 template <class System>
 class [[nodiscard]] quiet_scope {
  public:
@@ -23,15 +23,17 @@ class [[nodiscard]] quiet_scope {
   cpu_id cpu_;
 };
 
-/// A CPU that the caller drives: `slots.on(cpu)` where CPUs are numbers. The caller is that CPU for the call: nothing else acts on it.
+/// A CPU that the caller drives: `slots.on(cpu)` where CPUs are numbers. The caller is that CPU for the call: nothing else acts
+/// on it.
 template <class System>
 class cpu_view : public handler_view<System> {
  public:
   using handler_view<System>::handler_view;
 
-  /// Loads what `next` watches here in place of what `prev` watched. Guard. Two loads and a branch when neither watches anything (and a
-  /// store, where the platform has no current_task), and on a CPU that is offline; otherwise the registers that differ, and at most two
-  /// control writes. Returns a refusal (hardware: the old ones are loaded still) if the backend can fail, else nothing.
+  /// Loads what `next` watches here in place of what `prev` watched. Guard. Two loads and a branch when neither watches
+  /// anything (and a store, where the platform has no current_task), and on a CPU that is offline; otherwise the registers that
+  /// differ, and at most two control writes. Returns a refusal (hardware: the old ones are loaded still) if the backend can
+  /// fail, else nothing.
   auto switch_to(const task<System>& /*prev*/, const task<System>& next) const noexcept {
     auto& r = this->own_row();
     const auto* was = r.current;
@@ -46,19 +48,19 @@ class cpu_view : public handler_view<System> {
     }
   }
 
-  /// A debug trap on this CPU, traps off; from kernel mode inside a quiet() scope. Calls the handlers of kernel breakpoints that hit,
-  /// collects the user ones, and says what is left for others. One status read and write, then the hits. No lock.
+  /// A debug trap on this CPU, traps off; from kernel mode inside a quiet() scope. Calls the handlers of kernel breakpoints
+  /// that hit, collects the user ones, and says what is left for others. One status read and write, then the hits. No lock.
   trap_result<System> trap(typename System::frame& frame) const noexcept;
 
   /// See quiet_scope. Guard or trap or NMI. One control write if anything is on, and one at the end if anything is wanted then.
   [[nodiscard]] quiet_scope<System> quiet() const noexcept { return {this->shelf_->system_, this->own_row(), this->cpu()}; }
 
   /// Hands this CPU's registers to somebody else: a guest about to run, a suspend. Guard. Everything off, nothing written until
-  /// restore(); verbs meanwhile change the row only. Not twice without restore() between. hardware if switching off fails: lent all the
-  /// same.
+  /// restore(); verbs meanwhile change the row only. Not twice without restore() between. hardware if switching off fails: lent
+  /// all the same.
   refusal lend() const noexcept { return outcome(this->own_row().lend(this->shelf_->system_, this->cpu())); }
-  /// Takes them back, whatever they hold: writes every held address and the control. Guard. hardware if that fails: the next verb here
-  /// tries again.
+  /// Takes them back, whatever they hold: writes every held address and the control. Guard. hardware if that fails: the next
+  /// verb here tries again.
   refusal restore() const noexcept { return outcome(this->own_row().take_back(this->shelf_->system_, this->cpu())); }
   /// Off now and until restore() or cpu_online(): for crash and kexec. Any context, NMI included. One control write.
   void silence() const noexcept { this->own_row().silence(this->shelf_->system_, this->cpu()); }
@@ -67,8 +69,8 @@ class cpu_view : public handler_view<System> {
   [[nodiscard]] refusal outcome(bool good) const noexcept { return good ? refusal{} : refusal{reason::hardware, this->cpu()}; }
 };
 
-/// This CPU, where the platform has this_cpu(): `slots.here()`. The first three take the guard for their own time, so any thread or
-/// interrupt may call them; the others are called under the guard, or in a trap, and say so on cpu_view.
+/// This CPU, where the platform has this_cpu(): `slots.here()`. The first three take the guard for their own time, so any
+/// thread or interrupt may call them; the others are called under the guard, or in a trap, and say so on cpu_view.
 template <class System>
 class here_view {
  public:

@@ -5,8 +5,8 @@
 
 namespace bookend {
 
-/// The verbs that are legal while a hit is handled: on this CPU, for kernel breakpoints, without lock, wait or cross-call. Also the base
-/// of the views that slots.here() and slots.on(cpu) return. Copy it freely within the handler; it is not for keeping.
+/// The verbs that are legal while a hit is handled: on this CPU, for kernel breakpoints, without lock, wait or cross-call. Also
+/// the base of the views that slots.here() and slots.on(cpu) return. Copy it freely within the handler; it is not for keeping.
 template <class System>
 class handler_view {
  public:

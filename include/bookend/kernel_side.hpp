@@ -186,8 +186,8 @@ class kernel_side : public shelf<System> {
     wish.kernel = 0;
     return this->change_and_repack(r, cpu, wish, freed, then);
   }
-  /// Takes slot `to`, then frees slot `from`, which is of another pool. In between it has both, so that a handler's enable or disable
-  /// finds it whenever it comes.
+  /// Takes slot `to`, then frees slot `from`, which is of another pool. In between it has both, so that a handler's enable or
+  /// disable finds it whenever it comes.
   bool swap(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id from, slot_id to, const typename System::setting& setting,
             std::uint32_t generation, if_it_fails then) noexcept {
     image wish;

@@ -11,7 +11,8 @@ namespace bookend {
 /// (debug registers, performance counters). With kernel(c) = slots that the kernel holds on CPU c, and user(t, c) = slots that
 /// task t needs when it runs on c (its wide ones plus those pinned to c), a change fits exactly when afterwards, on every CPU,
 ///     kernel(c) + max over tasks t of user(t, c) <= Slots.
-/// Never overcommitted, never refused when it fits. Tasks do not compete with each other: only one of them runs on a CPU at a time.
+/// Never overcommitted, never refused when it fits. Tasks do not compete with each other: only one of them runs on a CPU at a
+/// time.
 ///
 /// Arithmetic only: no hardware, no lock, constexpr, all zero when empty. Ask (fits_*), then change; a change that was not asked
 /// for first may overcommit. A task's own holdings are its caller's to keep: `wide`, and `pins(f)`, which calls
@@ -147,7 +148,8 @@ class ledger {
     return j <= weight ? nullptr : kernel_[j - weight - 1].words();
   }
 
-  /// Calls f(a, b) for sets whose common CPUs are full for `weight` more: one for the widest task, one for each taller pinned height.
+  /// Calls f(a, b) for sets whose common CPUs are full for `weight` more: one for the widest task, one for each taller pinned
+  /// height.
   template <class F>
   constexpr void each_blocker(unsigned weight, F f) const noexcept {
     const auto blocks = [&](unsigned user, const std::uint64_t* where) {

@@ -13,13 +13,13 @@ using call = void (*)(void* argument, cpu_id cpu) noexcept;
 ///   frame             the trap frame that step_past() changes.
 ///   lock, unlock      the owner lock. Thread context only. Whoever waits for it or holds it keeps serving its own CPU's
 ///                     cross-calls: a lock with interrupts off around a waiting cross-call is a deadlock of two CPUs.
-///   traps_off         the guard: until traps_restore(token) there is no cross-call, task switch or migration on this CPU. It nests,
-///                     and need not (cannot) hold off debug traps and NMI.
-///   run_on            runs f(argument, cpu) once on each CPU of the mask, under the guard, never inside a trap dispatch or a task
-///                     switch, and returns when all have run. Called with the owner lock held, and only with CPUs that are online.
-///                     Stores before it are seen in it; stores in it are seen after it.
+///   traps_off         the guard: until traps_restore(token) there is no cross-call, task switch or migration on this CPU. It
+///                     nests, and need not (cannot) hold off debug traps and NMI.
+///   run_on            runs f(argument, cpu) once on each CPU of the mask, under the guard, never inside a trap dispatch or a
+///                     task switch, and returns when all have run. Called with the owner lock held, and only with CPUs that are
+///                     online. Stores before it are seen in it; stores in it are seen after it.
 ///   may_watch         may this side watch these bytes? User requests: user addresses only, both ends (the range never wraps).
-///                     Everybody: not what runs while a debug trap is delivered (entry code, descriptor tables, interrupt stacks).
+///                     Everybody: not what runs while a debug trap is delivered (entry code, descriptor tables, stacks).
 ///   step_past         lets the interrupted instruction run once without its execution breakpoints (x86: RF).
 template <class P>
 concept platform =
@@ -52,8 +52,8 @@ template <class P>
 concept has_try_lock = requires(P p) {
   { p.try_lock() } -> std::same_as<bool>;
 };
-/// Narrows the cross-calls of a user breakpoint to CPUs where its task may be running. Without it: every online CPU.
-/// Every CPU where the task is current, or is being switched in or out, must be in the answer: the scheduler stores what cpus_of() reads
+/// Narrows the cross-calls of a user breakpoint to CPUs where its task may be running. Without it: every online CPU. Every CPU
+/// where the task is current, or is being switched in or out, must be in the answer: the scheduler stores what cpus_of() reads
 /// before it calls switch_to(), with a full barrier between (the store and the loads in switch_to must not pass each other).
 template <class P, class Task>
 concept has_cpus_of = requires(P p, const Task& t) {

@@ -26,8 +26,8 @@ constexpr const char* to_string(access on) noexcept {
   return of[static_cast<unsigned>(on)];
 }
 
-/// One line a slot, from the top, through put(char): `cpu 0 slot 3: kernel "jiffies" w 8 @0xffffffff81a0e040`. Disabled ones say so.
-/// Any context in which put() may be called.
+/// One line a slot, from the top, through put(char): `cpu 0 slot 3: kernel "jiffies" w 8 @0xffffffff81a0e040`. Disabled ones
+/// say so. Any context in which put() may be called.
 template <class System, class Put>
 void print(const snapshot<System>& s, Put put) {
   constexpr const char* states[] = {"free", "kernel", "user", "withheld"};

@@ -5,8 +5,8 @@
 
 namespace bookend {
 
-/// Unregisters the breakpoint, if it is registered, at the end of the scope. Thread context there. Registering is up to the caller, before
-/// or after: `registration guard{slots, watch}; if (auto no = slots.register_breakpoint(watch, r)) return no;`
+/// Unregisters the breakpoint, if it is registered, at the end of the scope. Thread context there. Registering is up to the
+/// caller, before or after: `registration guard{slots, watch}; if (auto no = slots.register_breakpoint(watch, r)) return no;`
 template <class System, class Breakpoint>
 class [[nodiscard]] registration {
  public:

@@ -5,8 +5,8 @@
 
 namespace bookend {
 
-/// What a row does when a register write fails (only where can_fail<System>): `back`: as before, and say false. `on`: as wished all the
-/// same, and say false; the slots concerned are silent until a later write on this CPU succeeds, and then as wished.
+/// What a row does when a register write fails (only where can_fail<System>): `back`: as before, and say false. `on`: as wished
+/// all the same, and say false; the slots concerned are silent until a later write on this CPU succeeds, and then as wished.
 enum class if_it_fails : bool { go_back, go_on };
 
 /// The slots of one CPU. Where each function runs, and what may interrupt it: see row_registers.
@@ -21,8 +21,8 @@ class alignas(64) row : public row_registers<System> {
 
   /// Whose user breakpoints are in `user`, or would be: the task switched to last. Unused where the platform has current_task.
   const task<System>* current = nullptr;
-  /// Between a verb's step and its undoing, under the owner lock: did the step fail here, and what was there before it. A here-verb of a
-  /// handler that comes in between says so here, too.
+  /// Between a verb's step and its undoing, under the owner lock: did the step fail here, and what was there before it. A
+  /// here-verb of a handler that comes in between says so here, too.
   struct {
     bool failed;
     std::uint8_t on;
@@ -66,7 +66,8 @@ class alignas(64) row : public row_registers<System> {
     return attempt(sys, cpu, bit(slot), then, [&] { aim(slot, to, generation); }, [&] { aim(slot, was, was_generation); });
   }
 
-  /// Gives slot `to` what slot `from` of the same breakpoint is at that moment, on or off: whichever a handler asks for meanwhile.
+  /// Gives slot `to` what slot `from` of the same breakpoint is at that moment, on or off: whichever a handler asks for
+  /// meanwhile.
   void carry(slot_id from, slot_id to) noexcept {
     std::uint32_t seen;
     do {
@@ -90,7 +91,8 @@ class alignas(64) row : public row_registers<System> {
     go_offline(sys, cpu);
     return false;
   }
-  /// Off, and not written any more. The row stays, to be installed when the CPU comes back; user breakpoints come back with their task.
+  /// Off, and not written any more. The row stays, to be installed when the CPU comes back; user breakpoints come back with
+  /// their task.
   bool go_offline(System& sys, cpu_id cpu) noexcept {
     const bool good = this->leave_registers(sys, cpu, [&] { this->online_ = 0; });
     each_slot(user, [&](slot_id s) { detail::store_relaxed(on[s], std::uint8_t{0}); });

@@ -19,11 +19,10 @@ struct row_image {
   slot_mask user;                  // held by the running task
 };
 
-/// The registers of one CPU and the protocols that write them (include/README.md, "Writing order" and "Quiet"). A verb changes the row,
-/// then calls flush(), which makes the hardware as the row wishes.
-/// Every function runs on that CPU under its guard, or anywhere while the CPU is offline; a debug trap or NMI may interrupt any of them at
-/// any point and do the same: interruptions on one CPU nest, so compiler barriers are enough. Functions that return bool say false only
-/// where can_fail<System>.
+/// The registers of one CPU and the protocols that write them (include/README.md, "Writing order" and "Quiet"). A verb changes
+/// the row, then calls flush(), which makes the hardware as the row wishes. Every function runs on that CPU under its guard, or
+/// anywhere while the CPU is offline; a debug trap or NMI may interrupt any of them at any point and do the same: interruptions
+/// on one CPU nest, so compiler barriers are enough. Functions that return bool say false only where can_fail<System>.
 template <class System>
 class row_registers : public row_image<System> {
   using image = row_image<System>;
@@ -37,8 +36,8 @@ class row_registers : public row_image<System> {
 
   static constexpr slot_mask bit(slot_id slot) noexcept { return slot_mask{1} << slot; }
 
-  /// Slots whose hits are dispatched, and that the hardware has on unless quiet: wished on, not being edited, and with their own address
-  /// in the register.
+  /// Slots whose hits are dispatched, and that the hardware has on unless quiet: wished on, not being edited, and with their
+  /// own address in the register.
   [[nodiscard]] constexpr slot_mask armed() const noexcept {
     slot_mask m = 0;
     for (slot_id s = 0; s < System::slots; ++s) m |= static_cast<slot_mask>(detail::load_relaxed(on[s])) << s;
@@ -99,9 +98,9 @@ class row_registers : public row_image<System> {
     detail::compiler_barrier();
   }
 
-  /// Makes the hardware as the row wishes. Addresses are written only where they differ, and only while their slot is off; control at
-  /// most twice, and not at all if its value stays. Whoever interrupts between two of these lines has flushed its own wish by the time it
-  /// returns, and left another version: go round and write again.
+  /// Makes the hardware as the row wishes. Addresses are written only where they differ, and only while their slot is off;
+  /// control at most twice, and not at all if its value stays. Whoever interrupts between two of these lines has flushed its
+  /// own wish by the time it returns, and left another version: go round and write again.
   bool flush(System& sys, cpu_id cpu) noexcept {
     const bool outer_writing = writing_;
     writing_ = true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// include/bookend/shelf.hpp — what the verbs of both sides share: the rows, the ledgers, the owner lock, and all-or-nothing on many CPUs.
+// include/bookend/shelf.hpp — what the verbs of both sides share: the rows, the ledgers, the owner lock, and all-or-nothing on
+// many CPUs.
 #pragma once
 #include <bookend/hit.hpp>
 #include <bookend/ledger.hpp>
@@ -128,7 +129,8 @@ class shelf {
     else
       return rows_[cpu].current;
   }
-  /// Writes a task's breakpoints for this CPU into `wish`, above whatever else is there, given the slots that the kernel will hold.
+  /// Writes a task's breakpoints for this CPU into `wish`, above whatever else is there, given the slots that the kernel will
+  /// hold.
   static void place_users(image& wish, const task<System>& t, cpu_id cpu, slot_mask kernel) noexcept {
     slot_mask left = ~kernel;
     for (user_breakpoint<System>* b = t.first(); b != nullptr; b = b->next()) {
@@ -159,8 +161,8 @@ class shelf {
 
   // Many CPUs, all or nothing. Under the owner lock.
 
-  /// Runs step(row, cpu) -> bool for each CPU of m: on the CPU if it is online, else here. Where steps can fail and one does, undo(row,
-  /// cpu) -> bool runs for those that had succeeded, and the refusal names the first CPU that failed.
+  /// Runs step(row, cpu) -> bool for each CPU of m: on the CPU if it is online, else here. Where steps can fail and one does,
+  /// undo(row, cpu) -> bool runs for those that had succeeded, and the refusal names the first CPU that failed.
   template <class Step, class Undo>
   refusal on_each(const mask& m, Step step, Undo undo) noexcept {
     if constexpr (!can_fail<System>) {

@@ -7,15 +7,15 @@
 
 namespace bookend {
 
-/// Reserves the debug registers of every CPU of a system, the kernel from the top, the running task from the bottom, first come first
-/// served, and writes a register only for a slot that is reserved.
+/// Reserves the debug registers of every CPU of a system, the kernel from the top, the running task from the bottom, first come
+/// first served, and writes a register only for a slot that is reserved.
 ///
-/// The verbs here act everywhere. Thread context only: they take the owner lock and wait for cross-calls, so never call them under the
-/// guard, from an interrupt, a trap or a handler. For those there are the views here() and on(cpu). Each verb is all or nothing: when it
-/// is refused, nothing has changed (hits of CPUs that were armed meanwhile may have been delivered). Reasons that any verb may give:
-/// hardware (only if the backend can fail), would_block (only the try_ forms, if the lock is taken).
-/// Cost: the ledger's arithmetic and one cross-call to the CPUs concerned; never depends on how many tasks or breakpoints there are.
-/// All zero when new. Must outlive its breakpoints and tasks.
+/// The verbs here act everywhere. Thread context only: they take the owner lock and wait for cross-calls, so never call them
+/// under the guard, from an interrupt, a trap or a handler. For those there are the views here() and on(cpu). Each verb is all
+/// or nothing: when it is refused, nothing has changed (hits of CPUs that were armed meanwhile may have been delivered).
+/// Reasons that any verb may give: hardware (only if the backend can fail), would_block (only the try_ forms, if the lock is
+/// taken). Cost: the ledger's arithmetic and one cross-call to the CPUs concerned; never depends on how many tasks or
+/// breakpoints there are. All zero when new. Must outlive its breakpoints and tasks.
 template <system System>
 class slot_manager : public user_side<System> {
   using base = user_side<System>;
@@ -32,8 +32,8 @@ class slot_manager : public user_side<System> {
 
   // Registering takes a slot on each CPU, then arms it (unless it starts disabled).
 
-  /// On every CPU of `cpus`, for whoever runs there. Refused: already_registered; empty_mask; as the backend's encode() says (misaligned,
-  /// bad_length, unsupported, ...); forbidden; no_slot, naming the first CPU in the way and what is held there.
+  /// On every CPU of `cpus`, for whoever runs there. Refused: already_registered; empty_mask; as the backend's encode() says
+  /// (misaligned, bad_length, unsupported, ...); forbidden; no_slot, naming the first CPU in the way and what is held there.
   [[nodiscard]] refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(),
                                             start how = start::enabled) noexcept {
     return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, r, cpus, how); });
@@ -47,9 +47,9 @@ class slot_manager : public user_side<System> {
                                             start how = start::enabled) noexcept {
     return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where, how); });
   }
-  /// Gives the slots back. When it returns, no handler of it runs or will run on any CPU, and its storage is free (user hits that were
-  /// collected before may still be delivered: they are values). Refused: not_registered. If a CPU's registers no longer take writes it
-  /// says hardware, and the breakpoint is unregistered all the same.
+  /// Gives the slots back. When it returns, no handler of it runs or will run on any CPU, and its storage is free (user hits
+  /// that were collected before may still be delivered: they are values). Refused: not_registered. If a CPU's registers no
+  /// longer take writes it says hardware, and the breakpoint is unregistered all the same.
   template <class Breakpoint>
   refusal unregister_breakpoint(Breakpoint& b) noexcept {
     return this->owned(verb::unregister_breakpoint, b.name(), [&] { return this->do_unregister(b); });
@@ -67,14 +67,14 @@ class slot_manager : public user_side<System> {
   refusal disable(Breakpoint& b) noexcept {
     return this->owned(verb::disable, b.name(), [&] { return this->do_set_on(b, false); });
   }
-  /// Watches something else from now on, in place: disabled stays disabled, and the slots stay its own unless the new setting is of
-  /// another pool, whose slots are then taken first. Refused: not_registered; everything that registering refuses.
+  /// Watches something else from now on, in place: disabled stays disabled, and the slots stay its own unless the new setting
+  /// is of another pool, whose slots are then taken first. Refused: not_registered; everything that registering refuses.
   template <class Breakpoint>
   [[nodiscard]] refusal modify(Breakpoint& b, const request& r) noexcept {
     return this->owned(verb::modify, b.name(), [&] { return this->do_modify(b, r); });
   }
-  /// Another cpumask: armed on the new CPUs first (if it was last enabled everywhere), then taken from those left out; CPUs in both see
-  /// nothing. Refused: not_registered; empty_mask; no_slot.
+  /// Another cpumask: armed on the new CPUs first (if it was last enabled everywhere), then taken from those left out; CPUs in
+  /// both see nothing. Refused: not_registered; empty_mask; no_slot.
   [[nodiscard]] refusal move(kernel_breakpoint& b, const mask& cpus) noexcept {
     return this->owned(verb::move, b.name(), [&] { return this->do_move(b, cpus); });
   }
@@ -135,8 +135,9 @@ class slot_manager : public user_side<System> {
   void on_fork(const task& parent, task& child) noexcept {
     on_fork(parent, child, [](const user_breakpoint&) -> user_breakpoint* { return nullptr; });
   }
-  /// The child inherits those of the parent's breakpoints for which `storage_for(parent's)` names an idle object, with its index, setting
-  /// and state; null leaves one out. Never refused: what fits the parent fits the child. Before the child first runs.
+  /// The child inherits those of the parent's breakpoints for which `storage_for(parent's)` names an idle object, with its
+  /// index, setting and state; null leaves one out. Never refused: what fits the parent fits the child. Before the child first
+  /// runs.
   template <class StorageFor>
   void on_fork(const task& parent, task& child, StorageFor storage_for) noexcept {
     (void)this->owned(verb::fork, "", [&]() -> refusal {
@@ -153,8 +154,9 @@ class slot_manager : public user_side<System> {
 
   // CPUs. Reservations count on every CPU of 0 to max_cpus-1, online or not, so coming online never overcommits.
 
-  /// This CPU's registers are the manager's from now on: cleared, then armed with what is registered for it. Nothing happens if it was
-  /// online and not silenced. The task running there is loaded by its next switch_to(). Refused: bad_cpu; hardware, and then it is offline.
+  /// This CPU's registers are the manager's from now on: cleared, then armed with what is registered for it. Nothing happens if
+  /// it was online and not silenced. The task running there is loaded by its next switch_to(). Refused: bad_cpu; hardware, and
+  /// then it is offline.
   [[nodiscard]] refusal cpu_online(cpu_id cpu) noexcept {
     return this->owned(verb::online, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
@@ -167,8 +169,8 @@ class slot_manager : public user_side<System> {
       return {reason::hardware, cpu};
     });
   }
-  /// Off, and from now on nothing is written to this CPU; what is registered for it keeps its slots. Refused: bad_cpu. If its registers no
-  /// longer take writes it says hardware, and the CPU is offline all the same.
+  /// Off, and from now on nothing is written to this CPU; what is registered for it keeps its slots. Refused: bad_cpu. If its
+  /// registers no longer take writes it says hardware, and the CPU is offline all the same.
   refusal cpu_offline(cpu_id cpu) noexcept {
     return this->owned(verb::offline, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
@@ -178,8 +180,8 @@ class slot_manager : public user_side<System> {
       return failed.none() ? refusal{} : refusal{reason::hardware, cpu};
     });
   }
-  /// Takes slots of one CPU off the shelf for good: it has fewer than System::slots, or a firmware uses one. Before or after it is online.
-  /// Refused: bad_cpu; no_slot if the kernel holds one of them, or what is registered would no longer fit.
+  /// Takes slots of one CPU off the shelf for good: it has fewer than System::slots, or a firmware uses one. Before or after it
+  /// is online. Refused: bad_cpu; no_slot if the kernel holds one of them, or what is registered would no longer fit.
   [[nodiscard]] refusal withhold(cpu_id cpu, slot_mask slots) noexcept {
     return this->owned(verb::withhold, "", [&] { return this->do_withhold(cpu, slots); });
   }
@@ -201,7 +203,8 @@ class slot_manager : public user_side<System> {
     });
     return s;
   }
-  /// Of these CPUs, those where a kernel breakpoint of this pool would not fit now: all of what a no_slot refusal names the first of.
+  /// Of these CPUs, those where a kernel breakpoint of this pool would not fit now: all of what a no_slot refusal names the
+  /// first of.
   [[nodiscard]] mask full(const mask& cpus = mask::all(), unsigned pool = 0) noexcept {
     return this->owned([&] { return this->in_pool(pool, [&](auto& l) { return l.full_kernel(cpus); }); });
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// include/bookend/user_side.hpp — the everywhere verbs of user breakpoints and tasks. Bodies; the promises stand in slot_manager.hpp.
+// include/bookend/user_side.hpp — the everywhere verbs of user breakpoints and tasks. Bodies; the promises stand in
+// slot_manager.hpp.
 #pragma once
 #include <bookend/kernel_side.hpp>
 
@@ -214,9 +215,9 @@ class user_side : public kernel_side<System> {
     if (where != user::everywhere) m &= mask::of(where - 1);
     return m;
   }
-  /// Where the task runs now, its breakpoints are loaded anew. Where it is switched in later, the switch sees the change: either the
-  /// switch came first and this reloads, or it comes after this call and reads what was stored before it.
-  /// Whatever is taken out of the list is reloaded everywhere: a switch on any CPU may stand on it.
+  /// Where the task runs now, its breakpoints are loaded anew. Where it is switched in later, the switch sees the change:
+  /// either the switch came first and this reloads, or it comes after this call and reads what was stored before it. Whatever
+  /// is taken out of the list is reloaded everywhere: a switch on any CPU may stand on it.
   refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
     const mask failed = this->run(
         reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t, then); });

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# tests/gates/defects.sh — puts known defects of the field back into copies of the headers, one at a time: the test named must go red.
+# A test that stays green cannot fail; a defect whose line is gone must be put back in another way.
+source "$(dirname "$0")/common.sh"
+g++ -std=c++20 $includes -c bazel/debian/doctest/main.cpp -o "$tmp/main.o" || failed "the test runner does not compile"
+
+# One defect: copies the headers, edits one, builds the test with them, runs it.
+put_back() {
+  local number=$1 test=$2 header=$3 edit=$4 at
+  at=$tmp/$number
+  mkdir "$at" && cp -r include arch "$at" || return 1
+  local file=$at/$header
+  perl -0pi -e "$edit" "$file"
+  if cmp -s "$header" "$file"; then
+    echo "the edit finds nothing to change in $header"
+    return 1
+  fi
+  (cd "$at" && g++ -std=c++20 $includes -I"$OLDPWD/tests" "$OLDPWD/tests/$test.cpp" "$tmp/main.o" -pthread -o test) >"$at/log" 2>&1 || {
+    # A golden value of the test that is wrong now is as red as can be; any other error is one of the edit.
+    if grep error "$at/log" | grep -qv 'tests/.*static assertion failed'; then
+      echo "does not compile any more:"
+      grep -m 3 error "$at/log"
+      return 1
+    fi
+    return 0
+  }
+  if timeout 120 "$at/test" >"$at/log" 2>&1; then
+    echo "$test stays green"
+    return 1
+  fi
+  rm -rf "$at"
+}
+export -f put_back
+export includes
+
+jobs=$tmp/jobs
+count=0
+# `defect NUMBER TEST HEADER EDIT`: NUMBER is unique, EDIT a Perl substitution over the whole header.
+defect() {
+  printf '%s\tput_back %q %q %q %q\n' "defect $1" "$1" "$2" "$3" "$4" >>"$jobs"
+  count=$((count + 1))
+}
+core=include/bookend
+x86=arch/x86/include/bookend/x86
+
+# One boundary for the whole machine: a kernel breakpoint on one CPU takes a slot from everybody.
+defect 1 slot_manager_test $core/ledger.hpp 's/return wide \+ pinned_after \+ kernel_held\(cpu\) <= Slots/return wide + pinned_after + kernel_top_ <= Slots/'
+# A register is switched on that this CPU has not written.
+defect 2 switch_test $core/row_registers.hpp 's/if \(!wrote\(\[&\] \{ return sys\.write_address\(cpu, slot, s\); \}\)\) return false;//'
+# The handler's way out restores what was on before it.
+defect 3 trap_test $core/row_registers.hpp 's/\+\+quiet_;/for (slot_id s = 0; s < System::slots; ++s) saved_[s] = on[s]; ++quiet_;/; s/--quiet_;/--quiet_; for (slot_id s = 0; s < System::slots; ++s) on[s] = saved_[s];/; s/(  bool writing_ = false;)/  std::uint8_t saved_[System::slots]{};\n$1/'
+# Removing a kernel breakpoint moves another one into its slot.
+defect 4 switch_test $core/kernel_side.hpp 's/(if \(this->change_and_repack\(r, cpu, wish, freed\)\)) return true;/$1 { const slot_id hole = detail::lowest_bit(freed); if (hole > 0 && (r.kernel & (freed >> 1)) != 0) { image up; auto& next = *static_cast<breakpoint_type*>(r.holders[hole - 1]); aim(up, hole, next, r.settings[hole - 1], 1, true); up.user = 0; (void)r.change(this->system_, cpu, up, freed | freed >> 1); } return true; }/'
+# The holder is looked up by address.
+defect 5 trap_test $core/trap.hpp 's/was\[s\] = \{r\.holders\[s\]/slot_id t = 0; while (t < s && (r.holders[t] == nullptr || !System::same_address(r.settings[t], r.settings[s]))) ++t; was[s] = {r.holders[t]/'
+# exec clears the list before it looks into it.
+defect 6 fork_exec_test $core/user_side.hpp 's/    user\* list = t\.first_;\n    if \(list == nullptr\) return \{\};\n    detail::store_release\(t\.first_, static_cast<user\*>\(nullptr\)\);/    detail::store_release(t.first_, static_cast<user*>(nullptr));\n    user* list = t.first_;\n    if (list == nullptr) return {};/'
+# Disabling gives the slot back.
+defect 7 slot_manager_test $core/kernel_side.hpp 's/if \(!no\) b\.enabled_ = wanted;/if (!no) b.enabled_ = wanted;\n    if (!no && !wanted) release(0, b.cpus_);/'
+# modify says yes to a breakpoint that was never registered.
+defect 8 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?\n    if \(b\.idle\(\)\)) return reason::not_registered;/$1 return {};/s'
+# A refused modify leaves the new address live.
+defect 9 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?)if \(!encoded\) return encoded\.why\(\);/$1if (!encoded) {\n      if (const auto live = System::encode(q)) (void)this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return r.retarget(this->system_, cpu, r.slot_of(&b), live.value(), 1); });\n      return encoded.why();\n    }/s'
+# modify ignores disabled breakpoints.
+defect 10 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?return reason::not_registered;)/$1\n    if (!b.enabled_) return {};/s'
+# A slot is taken before the request is looked at, and not given back.
+defect 11 slot_manager_test $core/kernel_side.hpp 's/if \(!encoded\) return encoded\.why\(\);/if (!encoded) {\n      (void)take(0, m);\n      return encoded.why();\n    }/'
+# A task's request is checked against the busiest other task.
+defect 12 switch_test $core/ledger.hpp 's/if \(wide_after \+ kernel_top_ > Slots\) return false;/if ((wide_after > widest_ ? wide_after : widest_ + 1) + kernel_top_ > Slots) return false;/'
+# What is given back is computed from what has changed since.
+defect 13 slot_manager_test $core/kernel_side.hpp 's/    release\(this->pool_of\(b\.setting_\), b\.cpus_\);\n    b\.cpus_ = \{\};/    b.cpus_ = {};\n    release(this->pool_of(b.setting_), b.cpus_);/'
+# A registration that failed stays in the rows of the CPUs that had taken it.
+defect 14 fault_test $core/shelf.hpp 's/\(void\)run\(m - failed, undo\);//'
+# Counts are raised before a step that can fail, and stay.
+defect 15 fault_test $core/kernel_side.hpp 's/(if \(const refusal no = place_on\(b, m\)\) \{\n)      release\(pool, m\);/$1/'
+# One slot off: GE dropped for the others.
+defect 16 x86_dr7_test $x86/dr7.hpp 's/\(on != 0 \? dr7_exact : 0\)/(on == 0xF ? dr7_exact : 0)/'
+# LEN and RW of slots that are off are kept.
+defect 17 x86_dr7_test $x86/dr7.hpp 's/if \(\(on >> i & 1\) != 0\) of\[on\] \|= 0xFu << \(16 \+ 4 \* i\) \| 0b10u << \(2 \* i\);/of[on] |= 0xFu << (16 + 4 * i) | ((on >> i & 1) != 0 ? 0b10u << (2 * i) : 0u);/'
+# The number in the request taken for the number in the register.
+defect 18 x86_dr7_test $x86/dr7.hpp 's/return on == access::execute \? 0b00 : on == access::write \? 0b01 : on == access::io \? 0b10 : 0b11;/return static_cast<unsigned>(on) & 3;/'
+# The resume flag missing.
+defect 19 trap_test $core/trap.hpp 's/sys\.step_past\(frame\);/(void)frame;/'
+# The masks of a slot's last owner stay.
+defect 22 x86_backend_test $x86/backend.hpp 's/R::write_mask\(cpu, slot, s\.mask\);/if (s.mask != 0) R::write_mask(cpu, slot, s.mask);/'
+# After so many hits the rest is dropped.
+defect 24 trap_test $core/trap.hpp 's/slot_mask hits = said\.hits & r\.armed\(\);/static unsigned storm = 0;\n  slot_mask hits = ++storm > 1000 ? 0 : said.hits & r.armed();/'
+# A CPU that comes online later is not covered.
+defect 25 hotplug_test $core/shelf.hpp 's/for \(cpu_id cpu : m - online_\) once\(&c, cpu\);//'
+# What CPU k of n says is lost.
+defect 26 fault_test $core/shelf.hpp 's/return \{reason::hardware, failed\.first\(\)\};/return {};/'
+# Of several hits one is reported.
+defect 28 trap_test $core/trap.hpp 's/slot_mask hits = said\.hits & r\.armed\(\);/slot_mask hits = said.hits & r.armed();\n  hits &= ~hits + 1;/'
+# The enable bits of a slot reach into the next one's.
+defect 29 x86_dr7_test $x86/dr7.hpp 's/0b10u << \(2 \* i\);/0b110u << (2 * i);/'
+# A status register that is reset to 0.
+defect 32 x86_backend_test $x86/backend.hpp 's/R::write_dr6\(cpu, dr6_reset\)/R::write_dr6(cpu, 0)/'
+# A range that wraps is accepted.
+defect 33 request_test $core/request.hpp 's/return last\(\) < first;/return false;/'
+# The new address is written while the slot is on with the old length.
+defect 34 slot_manager_test $core/row.hpp 's/bool good = this->flush\(sys, cpu\) && this->put\(sys, cpu, slot, to\);/bool good = this->put(sys, cpu, slot, to);/'
+
+# The protocols, one step left out each.
+defect no-repack slot_manager_test $core/shelf.hpp 's/place_users\(wish, \*t, cpu, \(r\.kernel & ~which\) \| wish\.kernel\)/place_users(wish, *t, cpu, r.kernel)/'
+defect on-not-checked trap_test $core/trap.hpp 's/said\.hits & r\.armed\(\)/said.hits & (r.kernel | r.user)/; s/\(r\.armed\(\) & bit\) == 0 \|\| //'
+defect no-reload switch_test $core/user_side.hpp 's/const mask failed = this->run\(reach\(t, where\), \[&\]\(row_type& r, cpu_id cpu\) \{ return this->current_of/const mask failed = this->run(mask{}, [&](row_type& r, cpu_id cpu) { return this->current_of/'
+
+run_jobs "$jobs"
+[ "$bad" = 0 ] || failed "$bad of $total defects put back are not seen: $(tr '\n' ',' <"$tmp/bad")"
+passed "$count defects put back, each seen red by its test"
