@@ -50,8 +50,8 @@ class kernel_side : public shelf<System> {
     const refusal no = this->on_each(
         b.cpus_,
         [&](row_type& r, cpu_id cpu) {
-          r.undo.slot = r.slot_of(&b);
-          r.undo.on = r.on[r.undo.slot];
+          const slot_id s = r.slot_of(&b);
+          r.remember(s);
           return r.set_on(this->system_, cpu, r.slots_of(&b), wanted, if_it_fails::go_back);
         },
         [&](row_type& r, cpu_id cpu) {
@@ -75,9 +75,7 @@ class kernel_side : public shelf<System> {
         b.cpus_,
         [&](row_type& r, cpu_id cpu) {
           const slot_id s = r.slot_of(&b);
-          r.undo.slot = s;
-          r.undo.aim = r.settings[s];
-          r.undo.generation = r.generations[s];
+          r.remember(s);
           if (from == to) return r.retarget(this->system_, cpu, s, setting, generation, if_it_fails::go_back);
           return swap(b, r, cpu, s, kernel_slot(System::pools[to], r.kernel), setting, generation, if_it_fails::go_back);
         },
@@ -103,10 +101,26 @@ class kernel_side : public shelf<System> {
       release(pool, added);
       return no;
     }
-    const mask stuck = this->run(left, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
+    const refusal no = this->on_each(
+        left,
+        [&](row_type& r, cpu_id cpu) {
+          const slot_id s = r.slot_of(&b);
+          r.remember(s);
+          return drop(r, cpu, row_type::bit(s), if_it_fails::go_back);
+        },
+        [&](row_type& r, cpu_id cpu) {
+          image wish;
+          aim(wish, r.undo.slot, b, r.undo.aim, r.undo.generation, r.undo.on != 0);
+          return this->change_and_repack(r, cpu, wish, wish.kernel, if_it_fails::go_on);
+        });
+    if (no) {
+      (void)this->run(added, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
+      release(pool, added);
+      return no;
+    }
     release(pool, left);
     b.cpus_ = m;
-    return stuck.none() ? refusal{} : refusal{reason::hardware, stuck.first()};
+    return {};
   }
 
   refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {

@@ -30,6 +30,9 @@ class alignas(64) row : public row_registers<System> {
     std::uint32_t generation;
     setting aim;
   } undo{};
+  void remember(slot_id s) noexcept {
+    if constexpr (can_fail<System>) undo = {false, on[s], s, generations[s], settings[s]};
+  }
 
   /// The slots that a kernel breakpoint holds here: none or one; two for a moment, while it changes pool.
   [[nodiscard]] constexpr slot_mask slots_of(const void* holder) const noexcept {
@@ -142,12 +145,10 @@ class alignas(64) row : public row_registers<System> {
     const slot_mask held = which & (wish.kernel | wish.user);
     each_slot(which, [&](slot_id s) {
       const bool stays = (held & bit(s)) != 0;
-      if (!stays)
-        holders[s] = nullptr;
-      else if ((holders[s] = wish.holders[s]) == nullptr)
-        this->withheld_ |= bit(s);
-      else
-        put(s, wish.settings[s], wish.generations[s]);
+      holders[s] = stays ? wish.holders[s] : nullptr;
+      const bool withheld = stays && holders[s] == nullptr;
+      this->withheld_ = (this->withheld_ & ~bit(s)) | (withheld ? bit(s) : 0);
+      if (holders[s] != nullptr) put(s, wish.settings[s], wish.generations[s]);
     });
     each_slot(which, [&](slot_id s) { detail::store_relaxed(on[s], (held & bit(s)) != 0 ? wish.on[s] : std::uint8_t{0}); });
     detail::compiler_barrier();  // a handler that finds a breakpoint in `kernel` changes an `on` that stands
