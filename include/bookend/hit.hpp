@@ -5,8 +5,10 @@
 
 namespace bookend {
 
-/// The verbs that are legal while a hit is handled: on this CPU, for kernel breakpoints, without lock, wait or cross-call. Also
-/// the base of the views that slots.here() and slots.on(cpu) return. Copy it freely within the handler; it is not for keeping.
+/// The verbs that are legal while a hit is handled: on this CPU, for kernel breakpoints, without lock, wait or cross-call. What
+/// is granted stands after whatever verb was interrupted; only if that verb then fails as hardware may it be undone with it.
+/// Also the base of the views that slots.here() and slots.on(cpu) return. Copy it freely within the handler; it is not for
+/// keeping.
 template <class System>
 class handler_view {
  public:
