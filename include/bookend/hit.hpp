@@ -24,6 +24,11 @@ class handler_view {
   /// rewriting this CPU's row: then nothing has changed. One address write and two control writes, fewer where nothing differs.
   [[nodiscard]] refusal modify(kernel_breakpoint<System>& b, const request& r) const noexcept;
 
+  // A user breakpoint is its task's on every CPU: enable, disable or modify it everywhere, in thread context.
+  void enable(user_breakpoint<System>&) const = delete;
+  void disable(user_breakpoint<System>&) const = delete;
+  void modify(user_breakpoint<System>&, const request&) const = delete;
+
  protected:
   refusal set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept;
   [[nodiscard]] constexpr row<System>& own_row() const noexcept { return shelf_->row_of(cpu_); }

@@ -22,7 +22,7 @@ namespace bookend {
 /// Context: any, one caller at a time (the manager: under the owner lock).
 template <unsigned Slots, unsigned Cpus>
 class ledger {
-  static_assert(Slots > 0 && Slots < 256);
+  static_assert(Slots > 0 && Slots < 256, "a ledger counts 1 to 255 slots");
 
  public:
   using mask = cpumask<Cpus>;
@@ -173,6 +173,7 @@ class ledger {
   }
   /// One task with pinned slots on this CPU goes from height `before` to `after`; 0 is no pinned slot there.
   constexpr void move_pinned(cpu_id cpu, unsigned before, unsigned after) noexcept {
+    BOOKEND_ASSERT(cpu < Cpus, "CPU outside the ledger");
     if (before == after) return;
     auto& tasks = pinned_tasks_[cpu];
     if (after != 0) ++tasks[after - 1];

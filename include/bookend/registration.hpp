@@ -10,7 +10,7 @@ namespace bookend {
 template <class System, class Breakpoint>
 class [[nodiscard]] registration {
  public:
-  constexpr registration(slot_manager<System>& slots, Breakpoint& b) noexcept : slots_(slots), breakpoint_(b) {}
+  [[nodiscard]] constexpr registration(slot_manager<System>& slots, Breakpoint& b) noexcept : slots_(slots), breakpoint_(b) {}
   ~registration() {
     if (!breakpoint_.idle()) (void)slots_.unregister_breakpoint(breakpoint_);
   }

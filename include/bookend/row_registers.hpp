@@ -113,7 +113,8 @@ class row_registers : public row_image<System> {
         bool force = again;
         good = missing == 0 || write_addresses(sys, cpu, missing, force);
         if (good) good = write_control(sys, cpu, force);
-      } else if (again && silenced_ != 0 && online_ != 0) {  // silence() interrupted a write: the write came last
+      } else if (online_ != 0 && ((again && silenced_ != 0) || (dirty_ && quiet_ != 0 && lent_ == 0))) {
+        // It ought to be off, and may not be: silence() interrupted a write, or the registers came back inside a quiet scope.
         good = put_control(sys, cpu, all_off(), 0);
       }
       detail::compiler_barrier();

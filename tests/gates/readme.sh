@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# tests/gates/readme.sh — README.md's program is at most 30 lines, compiles as it stands there, and prints what stands there.
+# The blocks are found by the comment before each: <!-- readme: program --> and <!-- readme: output -->.
+source "$(dirname "$0")/common.sh"
+[ -e README.md ] || failed "there is no README.md"
+# `block NAME`: the lines between the fences that follow the comment.
+block() {
+  awk -v mark="<!-- readme: $1 -->" '
+    $0 == mark { found = 1; next }
+    found && /^```/ { if (inside) exit; inside = 1; next }
+    inside { print }' README.md
+}
+block program >"$tmp/program.cpp"
+block output >"$tmp/expected"
+[ -s "$tmp/program.cpp" ] || failed "no block after <!-- readme: program -->"
+[ -s "$tmp/expected" ] || failed "no block after <!-- readme: output -->"
+lines=$(wc -l <"$tmp/program.cpp")
+[ "$lines" -le 30 ] || failed "the program has $lines lines; at most 30 are read"
+for compiler in g++ clang++-19; do
+  $compiler -std=c++20 $warnings $includes "$tmp/program.cpp" -o "$tmp/program" >"$tmp/log" 2>&1 || { head -n 25 "$tmp/log"; failed "$compiler does not compile the program"; }
+  timeout 60 "$tmp/program" >"$tmp/output" 2>&1 || failed "the program exits with $? ($compiler)"
+  diff -u "$tmp/expected" "$tmp/output" || failed "the program prints something else ($compiler)"
+done
+passed "the program of $lines lines prints what README.md says, g++ and clang"
