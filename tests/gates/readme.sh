@@ -22,4 +22,19 @@ for compiler in g++ clang++-19; do
   timeout 60 "$tmp/program" >"$tmp/output" 2>&1 || failed "the program exits with $? ($compiler)"
   diff -u "$tmp/expected" "$tmp/output" || failed "the program prints something else ($compiler)"
 done
-passed "the program of $lines lines prints what README.md says, g++ and clang"
+# The kernel's part: a freestanding object that asks only for what the kernel provides.
+cat >"$tmp/kernel.cpp" <<'END'
+#include <cstdint>
+struct trap_frame { std::uint64_t rip, rflags; };
+void queue_sigtrap(std::uint64_t);
+void other_debug_causes(trap_frame&, std::uint64_t);
+END
+block kernel >>"$tmp/kernel.cpp"
+grep -q constinit "$tmp/kernel.cpp" || failed "no block after <!-- readme: kernel -->"
+for compiler in g++ clang++-19; do
+  $compiler -std=c++20 -O2 $warnings $freestanding -mgeneral-regs-only -Iinclude -Iarch/x86/include -c "$tmp/kernel.cpp" -o "$tmp/kernel.o" >"$tmp/log" 2>&1 ||
+    { head -n 25 "$tmp/log"; failed "$compiler does not compile the kernel"; }
+  asked=$(nm -uC "$tmp/kernel.o" | sed 's/^ *U //' | grep -vE '^(os::|queue_sigtrap|other_debug_causes)')
+  [ -z "$asked" ] || failed "the kernel's object asks for $asked ($compiler)"
+done
+passed "the program of $lines lines prints what README.md says, and the kernel compiles, g++ and clang"
