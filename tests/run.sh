@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# tests/run.sh — installs what is missing, runs every test with both compilers and under the sanitizers, then every gate.
+#   bash tests/run.sh            everything; the last line is "N passed, N failed"
+#   bash tests/run.sh gates      only the gates
+# A test case of doctest counts as one in each way that it runs, a gate as one.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+only=${1:-all}
+passed=0 failed=0
+start=$SECONDS
+
+say() { printf '\n== %s (%d s)\n' "$1" "$((SECONDS - start))"; }
+bash bazel/setup.sh || {
+  echo "0 passed, 1 failed"
+  exit 1
+}
+log=$(mktemp "${TMPDIR:-/tmp}/bookend-tests.XXXXXX")
+# Bazel keeps what it builds under the home directory; a build machine may have none.
+home=
+if [ ! -w "${HOME:-/nonexistent}" ]; then
+  home=$(mktemp -d "${TMPDIR:-/tmp}/bookend-home.XXXXXX")
+  export HOME=$home
+fi
+finish() {
+  rm -f "$log"
+  # Bazel's server would stay for hours, to be fast the next time.
+  [ -z "${CI:-}$home" ] || bazel shutdown >/dev/null 2>&1 </dev/null
+  [ -z "$home" ] || { chmod -R u+w "$home" && rm -rf "$home"; }
+}
+trap finish EXIT
+
+# `count FILE`: adds the cases of a doctest log; false if there was none. A test that is no doctest program counts as one.
+count() {
+  local cases='' good=0 bad=0
+  # [doctest] test cases:  12 |  11 passed | 1 failed | 0 skipped
+  read -r cases good bad < <(sed -n 's/^\[doctest\] test cases: *\([0-9]*\) *| *\([0-9]*\) passed *| *\([0-9]*\) failed.*/\1 \2 \3/p' "$1" 2>/dev/null | tail -n 1)
+  [ -n "$cases" ] || { good=1 bad=0 cases=1; }
+  [ "$cases" -gt 0 ] || return 1
+  passed=$((passed + good)) failed=$((failed + bad))
+}
+
+# `suite NAME TARGETS BAZEL-OPTIONS...`: runs the tests, one line each and the logs of those that fail, and counts their cases.
+suite() {
+  local name=$1 targets=$2 status target outcome before so_far rc logs
+  shift 2
+  say "tests, $name"
+  before=$failed
+  bazel test --keep_going --noshow_progress "$@" -- $targets >"$log" 2>&1 </dev/null
+  rc=$?
+  cat "$log"
+  logs=$(bazel info bazel-testlogs "$@" 2>/dev/null </dev/null)
+  while read -r target status; do
+    outcome=$logs/${target#//}
+    outcome=${outcome/://}/test.log
+    case $status in
+      *PASSED*) count "$outcome" || { echo "$target: no test case ran"; failed=$((failed + 1)); } ;;
+      *"TO BUILD"* | *"NO STATUS"*) failed=$((failed + 1)) ;;
+      *) # Where the log has no failed case, the test crashed, or was stopped, or is no doctest program.
+        so_far=$failed
+        grep -q '^\[doctest\] test cases' "$outcome" 2>/dev/null && count "$outcome"
+        [ "$failed" -gt "$so_far" ] || failed=$((failed + 1)) ;;
+    esac
+  done < <(grep -E '^//[^ ]+ +(\(cached\) )?(PASSED|FAILED|TIMEOUT|FLAKY|NO STATUS)' "$log" | sort -u)
+  # Something that is not a test did not build, or Bazel itself failed.
+  if [ $rc != 0 ] && [ "$failed" = "$before" ]; then failed=$((failed + 1)); fi
+}
+
+if [ "$only" = all ]; then
+  # Not //...: Bazel follows its own bazel-* links there when another output base has made them.
+  everything="//:all //arch/... //bench/... //examples/... //tests/..."
+  suite "g++" "$everything"
+  suite "clang" "$everything" --config=clang
+  # Not the live tests: a debugger and its tracee under the sanitizer test the sanitizer.
+  suite "clang, address and undefined-behaviour sanitizers" //tests/... --config=sanitize --test_tag_filters=-local --build_tests_only
+fi
+
+say "gates"
+for gate in tests/gates/*.sh; do
+  [ "$gate" = tests/gates/common.sh ] && continue
+  if bash "$gate" 2>&1 </dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+done
+
+say "done"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
