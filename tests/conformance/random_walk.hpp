@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: MIT
+// tests/conformance/random_walk.hpp — a mock machine and its model (shelf_model.hpp) taking the same seeded steps, compared after
+// each.
+#pragma once
+#include <bookend/mock/machine.hpp>
+#include <conformance/shelf_model.hpp>
+#include <memory>
+#include <random>
+
+namespace conformance {
+
+template <class Machine, unsigned KernelBreakpoints, unsigned Tasks, unsigned UserBreakpoints>
+class random_walk {
+ public:
+  using system = std::remove_cvref_t<decltype(std::declval<Machine&>().system())>;
+  using mask = bookend::cpumask<Machine::max_cpus>;
+  using hit = typename Machine::hit;
+  static constexpr unsigned cpus = Machine::max_cpus;
+  static constexpr unsigned slots = system::slots;
+  static constexpr unsigned pools = bookend::pool_count<system>;
+
+  explicit random_walk(unsigned seed) : random_(seed) {
+    model.slots = slots;
+    model.pools = pools;
+    model.cpus.resize(cpus);
+    m.shows.shows_disabled = seed % 2 == 0;
+    for (unsigned i = 0; i < KernelBreakpoints; ++i) kernels_.push_back(std::make_unique<kernel>(*this, i));
+    for (unsigned i = 0; i < UserBreakpoints; ++i) users_.push_back(fresh_user(i));
+    for (unsigned i = 0; i < Tasks; ++i) tasks_.push_back(std::make_unique<task>());
+  }
+  ~random_walk() { clear(); }
+
+  Machine m;
+  shelf_model model;
+  std::string did;    ///< the last step, in words
+  std::string wrong;  ///< the first thing that was
+  unsigned granted = 0, refused = 0, hits = 0;
+
+  /// One verb, at random, on both. The caller compares more if it likes; check() is enough.
+  void step() {
+    struct choice {
+      unsigned weight;
+      void (random_walk::*verb)();
+    };
+    constexpr choice choices[] = {
+        {10, &random_walk::kernel_register},
+        {5, &random_walk::kernel_unregister},
+        {4, &random_walk::kernel_set_on},
+        {6, &random_walk::kernel_modify},
+        {4, &random_walk::kernel_move},
+        {12, &random_walk::user_register},
+        {5, &random_walk::user_unregister},
+        {4, &random_walk::user_set_on},
+        {6, &random_walk::user_modify},
+        {12, &random_walk::run},
+        {2, &random_walk::fork},
+        {1, &random_walk::exec_or_exit},
+        {6, &random_walk::hotplug},
+        {6, &random_walk::lend},
+        {6, &random_walk::silence},
+        {4, &random_walk::here_set_on},
+        {4, &random_walk::here_modify},
+        {3, &random_walk::nmi},
+        {1, &random_walk::withhold},
+        {24, &random_walk::touch},
+    };
+    unsigned total = 0;
+    for (const auto& c : choices) total += c.weight;
+    unsigned roll = pick(total);
+    for (const auto& c : choices) {
+      if (roll < c.weight) return (this->*c.verb)();
+      roll -= c.weight;
+    }
+  }
+
+  /// Every snapshot is the model's row, and the registers are the snapshot's. Empty, or the first thing that is wrong.
+  const std::string& check() {
+    using bookend::slot_state;
+    for (unsigned c = 0; c < cpus; ++c) {
+      const auto shown = m.slots.snapshot(c);
+      const auto row = model.row(c);
+      const auto& cpu = model.cpus[c];
+      expect(shown.online == cpu.online && shown.away == (cpu.lent || cpu.silenced), "online or away");
+      for (unsigned s = 0; s < slots; ++s) {
+        const auto& slot = shown.slots[s];
+        const auto it = row.find(s);
+        const std::string at = " of cpu " + std::to_string(c) + " slot " + std::to_string(s);
+        if (it == row.end()) {
+          expect(slot.state == (cpu.withheld.count(s) != 0 ? slot_state::withheld : slot_state::free), "the state" + at);
+          continue;
+        }
+        const auto& e = it->second;
+        expect(slot.state == (e.of_kernel ? slot_state::kernel : slot_state::user), "the state" + at);
+        expect(slot.watched == e.watch.what && slot.on == e.watch.on && slot.generation == e.watch.generation, "the watch" + at);
+        expect(e.of_kernel ? slot.name == kernels_[e.id]->text : slot.cookie == users_[e.id]->cookie(), "the holder" + at);
+      }
+    }
+    if (const auto bad = m.difference())
+      expect(false, std::string("cpu ") + std::to_string(bad.cpu) + " slot " + std::to_string(bad.slot) + ' ' + bad.what);
+    return wrong;
+  }
+
+  /// Unregisters all there is, and lets the tasks end.
+  void clear() {
+    for (unsigned i = 0; i < KernelBreakpoints; ++i)
+      if (!kernels_[i]->idle()) (void)m.slots.unregister_breakpoint(*kernels_[i]);
+    for (auto& t : tasks_) m.slots.on_exit(*t);
+    for (unsigned c = 0; c < cpus; ++c) (void)m.idle(c);
+    model.kernels.clear();
+    model.users.clear();
+    for (auto& c : model.cpus) c.running = -1;
+  }
+
+  unsigned pick(unsigned below) { return std::uniform_int_distribution<unsigned>(0, below - 1)(random_); }
+
+ private:
+  using task = typename Machine::task;
+  using user = typename Machine::user_breakpoint;
+  struct kernel : Machine::kernel_breakpoint {
+    kernel(random_walk& w, unsigned i)
+        : Machine::kernel_breakpoint("", &kernel::called), walk(w), id(i), text("k" + std::to_string(i)) {
+      this->name_ = text.c_str();
+    }
+    static void called(const hit& h) {
+      auto& me = static_cast<kernel&>(h.kernel());
+      me.walk.on_hit(me.id, h);
+    }
+    random_walk& walk;
+    unsigned id;
+    std::string text;
+  };
+  static std::unique_ptr<user> fresh_user(unsigned i) { return std::make_unique<user>("u", 1000 + i); }
+
+  void expect(bool kept, const std::string& what) {
+    if (!kept && wrong.empty()) wrong = did + ": " + what;
+  }
+  void note(std::string text, const bookend::refusal& got, const shelf_model::refusal& expected) {
+    did = text + ": " + to_string(got.why);
+    expect(to_string(got.why) == expected.why, "should be " + expected.why);
+    if (got.why == bookend::reason::no_slot)
+      expect(got.cpu == expected.cpu && got.kernel_held == expected.kernel_held && got.user_held == expected.user_held,
+             "who is in the way");
+    ++(got ? refused : granted);
+  }
+  bookend::request any_request() {
+    using bookend::access;
+    const unsigned length = 1U << pick(4);
+    const std::uint64_t address = 0x1000 + 8 * pick(10);
+    if (pick(pools == 2 ? 2 : 5) == 0) return {address, 1, access::execute};
+    return {address + length * pick(8 / length), length, pick(2) == 0 ? access::write : access::read_write};
+  }
+  mask any_mask(std::set<unsigned>& as_set) {
+    mask some;
+    while (as_set.empty())
+      for (unsigned c = 0; c < cpus; ++c)
+        if (pick(2) == 0) as_set.insert(c);
+    for (unsigned c : as_set) some.set(c);
+    return some;
+  }
+  bool runs_somewhere(unsigned t) {
+    for (unsigned c = 0; c < cpus; ++c)
+      if (m.current(c) == tasks_[t].get()) return true;
+    return false;
+  }
+
+  // Every verb, done to both.
+
+  void kernel_register() {
+    const unsigned id = pick(KernelBreakpoints);
+    auto& b = *kernels_[id];
+    const auto r = any_request();
+    std::set<unsigned> on;
+    const mask some = pick(3) == 0 ? mask::all() : any_mask(on);
+    if (on.empty())
+      for (unsigned c = 0; c < cpus; ++c) on.insert(c);
+    const bool enabled = pick(4) != 0;
+    shelf_model::refusal expected{"already_registered"};
+    const bool idle = model.kernels.count(id) == 0;
+    if (idle) expected = model.kernel_may(on, model.pool_of(r));
+    const auto got = m.slots.register_breakpoint(b, r, some, enabled ? bookend::start::enabled : bookend::start::disabled);
+    if (idle && expected.why == "granted") {
+      auto& k = model.kernels[id];
+      k.everywhere = {r, enabled, ++kernel_generation_[id]};
+      for (unsigned c : on) model.place(id, c);
+      k.cpus = on;
+    }
+    note("register k" + std::to_string(id), got, expected);
+  }
+  void kernel_unregister() {
+    const unsigned id = pick(KernelBreakpoints);
+    const shelf_model::refusal expected{model.kernels.count(id) != 0 ? "granted" : "not_registered"};
+    const auto got = m.slots.unregister_breakpoint(*kernels_[id]);
+    model.kernels.erase(id);
+    note("unregister k" + std::to_string(id), got, expected);
+    if (pick(2) == 0) {  // its storage is free: whoever looks at it now, looks at nothing of ours
+      kernels_[id] = std::make_unique<kernel>(*this, id);
+      kernel_generation_[id] = 0;
+    }
+  }
+  void kernel_set_on() {
+    const unsigned id = pick(KernelBreakpoints);
+    const bool on = pick(2) == 0;
+    const shelf_model::refusal expected{model.kernels.count(id) != 0 ? "granted" : "not_registered"};
+    const auto got = on ? m.slots.enable(*kernels_[id]) : m.slots.disable(*kernels_[id]);
+    if (expected.why == "granted") {
+      auto& k = model.kernels.at(id);
+      k.everywhere.on = on;
+      for (auto& [c, w] : k.here) w.on = on;
+    }
+    note(std::string(on ? "enable k" : "disable k") + std::to_string(id), got, expected);
+  }
+  void kernel_modify() {
+    const unsigned id = pick(KernelBreakpoints);
+    const auto r = any_request();
+    shelf_model::refusal expected{"not_registered"};
+    if (model.kernels.count(id) != 0) {
+      auto& k = model.kernels.at(id);
+      const unsigned to = model.pool_of(r);
+      const bool moves = to != model.pool_of(k.everywhere.what);
+      expected = moves ? model.kernel_may(k.cpus, to) : shelf_model::refusal{};
+      if (expected.why == "granted") {
+        ++kernel_generation_[id];
+        if (moves)
+          for (auto& [c, s] : k.slot) s = model.kernel_slot(c, to);
+        k.everywhere.what = r;
+        k.everywhere.generation = kernel_generation_[id];
+        for (auto& [c, w] : k.here) w = {r, w.on, kernel_generation_[id]};
+      }
+    }
+    note("modify k" + std::to_string(id), m.slots.modify(*kernels_[id], r), expected);
+  }
+  void kernel_move() {
+    const unsigned id = pick(KernelBreakpoints);
+    std::set<unsigned> to;
+    const mask some = any_mask(to);
+    shelf_model::refusal expected{"not_registered"};
+    if (model.kernels.count(id) != 0) {
+      auto& k = model.kernels.at(id);
+      std::set<unsigned> added;
+      for (unsigned c : to)
+        if (k.cpus.count(c) == 0) added.insert(c);
+      expected = model.kernel_may(added, model.pool_of(k.everywhere.what));
+      if (expected.why == "granted") {
+        for (unsigned c : added) model.place(id, c);
+        for (unsigned c : k.cpus)
+          if (to.count(c) == 0) k.slot.erase(c), k.here.erase(c);
+        k.cpus = to;
+      }
+    }
+    note("move k" + std::to_string(id), m.slots.move(*kernels_[id], some), expected);
+  }
+  void user_register() {
+    const unsigned id = pick(UserBreakpoints), t = pick(Tasks);
+    const auto r = any_request();
+    const int where = pick(3) == 0 ? static_cast<int>(pick(cpus)) : shelf_model::wide;
+    const bool enabled = pick(4) != 0;
+    const auto how = enabled ? bookend::start::enabled : bookend::start::disabled;
+    shelf_model::refusal expected{"already_registered"};
+    const bool idle = model.users.count(id) == 0;
+    if (idle) expected = model.user_may(t, where, model.pool_of(r));
+    const auto got = where == shelf_model::wide ? m.slots.register_breakpoint(*users_[id], *tasks_[t], r, how)
+                                                : m.slots.register_breakpoint(*users_[id], *tasks_[t], r,
+                                                                              bookend::pinned{static_cast<unsigned>(where)}, how);
+    if (idle && expected.why == "granted") {
+      const unsigned index = model.free_index(t, where);
+      model.users[id] = {t, where, index, ++model.registrations, {r, enabled, ++user_generation_[id]}};
+      expect(users_[id]->index() == index, "the index");
+    }
+    note("register u" + std::to_string(id) + " of task " + std::to_string(t) + " at " + std::to_string(where), got, expected);
+  }
+  void user_unregister() {
+    const unsigned id = pick(UserBreakpoints);
+    const shelf_model::refusal expected{model.users.count(id) != 0 ? "granted" : "not_registered"};
+    const auto got = m.slots.unregister_breakpoint(*users_[id]);
+    model.users.erase(id);
+    note("unregister u" + std::to_string(id), got, expected);
+    if (pick(2) == 0) renew_user(id);
+  }
+  void renew_user(unsigned id) {
+    users_[id] = fresh_user(id);
+    user_generation_[id] = 0;
+  }
+  void user_set_on() {
+    const unsigned id = pick(UserBreakpoints);
+    const bool on = pick(2) == 0;
+    const shelf_model::refusal expected{model.users.count(id) != 0 ? "granted" : "not_registered"};
+    const auto got = on ? m.slots.enable(*users_[id]) : m.slots.disable(*users_[id]);
+    if (expected.why == "granted") model.users.at(id).watch.on = on;
+    note(std::string(on ? "enable u" : "disable u") + std::to_string(id), got, expected);
+  }
+  void user_modify() {
+    const unsigned id = pick(UserBreakpoints);
+    const auto r = any_request();
+    shelf_model::refusal expected{"not_registered"};
+    if (model.users.count(id) != 0) {
+      auto& u = model.users.at(id);
+      const bool moves = model.pool_of(r) != model.pool_of(u.watch.what);
+      expected = moves ? model.user_may(u.task, u.where, model.pool_of(r)) : shelf_model::refusal{};
+      if (expected.why == "granted") u.watch = {r, u.watch.on, ++user_generation_[id]};
+    }
+    note("modify u" + std::to_string(id), m.slots.modify(*users_[id], r), expected);
+  }
+  void run() {
+    const unsigned c = pick(cpus);
+    const unsigned t = pick(Tasks + 1);
+    if (t == Tasks) {
+      note("cpu " + std::to_string(c) + " idles", m.idle(c), {});
+      model.cpus[c].running = -1;
+      return;
+    }
+    for (unsigned other = 0; other < cpus; ++other)
+      if (other != c && m.current(other) == tasks_[t].get()) return;
+    note("cpu " + std::to_string(c) + " runs task " + std::to_string(t), m.run(c, *tasks_[t]), {});
+    model.cpus[c].running = model.cpus[c].online ? static_cast<int>(t) : -1;
+  }
+  void fork() {
+    const unsigned parent = pick(Tasks), child = pick(Tasks);
+    if (parent == child || runs_somewhere(child)) return;
+    m.slots.on_exit(*tasks_[child]);
+    std::erase_if(model.users, [&](const auto& u) { return u.second.task == child; });
+    std::map<unsigned, shelf_model::user> copies;
+    m.slots.on_fork(*tasks_[parent], *tasks_[child], [&](const user& p) -> user* {
+      if (pick(3) == 0) return nullptr;
+      for (unsigned id = 0; id < UserBreakpoints; ++id) {
+        if (!users_[id]->idle() || copies.count(id) != 0) continue;
+        auto copy = model.users.at(static_cast<unsigned>(p.cookie() - 1000));
+        copy.task = child;
+        copy.order = ++model.registrations;
+        copy.watch.generation = ++user_generation_[id];
+        copies[id] = copy;
+        return users_[id].get();
+      }
+      return nullptr;
+    });
+    model.users.merge(copies);
+    did = "fork " + std::to_string(parent) + " to " + std::to_string(child);
+  }
+  void exec_or_exit() {
+    const unsigned t = pick(Tasks);
+    std::erase_if(model.users, [&](const auto& u) { return u.second.task == t; });
+    if (pick(2) == 0 || runs_somewhere(t)) {
+      m.slots.on_exec(*tasks_[t]);
+      did = "exec " + std::to_string(t);
+    } else {
+      m.slots.on_exit(*tasks_[t]);
+      tasks_[t] = std::make_unique<task>();
+      did = "exit " + std::to_string(t);
+    }
+    for (unsigned id = 0; id < UserBreakpoints; ++id)
+      if (model.users.count(id) == 0 && pick(2) == 0) renew_user(id);
+  }
+  void litter(unsigned c) {  // what somebody else leaves behind
+    auto& bank = m.system().bank(c);
+    bank.set_control({});
+    for (unsigned s = 0; s < slots; ++s) bank.set_address(s, 0xbad0000 + s);
+  }
+  void hotplug() {
+    const unsigned c = pick(cpus);
+    auto& cpu = model.cpus[c];
+    if constexpr (requires { m.system().note_current(c, nullptr); })  // else its next verb loads the task, not its next switch
+      (void)m.idle(c), cpu.running = -1;
+    if (cpu.online) {
+      if (pick(6) != 0) return;
+      note("offline " + std::to_string(c), m.offline(c), {});
+      cpu.running = -1;
+      cpu.online = false;
+    } else {
+      litter(c);
+      note("online " + std::to_string(c), m.online(c), {});
+      cpu.online = true;
+      cpu.running = -1;
+      cpu.lent = cpu.silenced = false;
+    }
+  }
+  void lend() {
+    const unsigned c = pick(cpus);
+    auto& cpu = model.cpus[c];
+    if (!cpu.online) return;
+    if (cpu.lent) {
+      litter(c);
+      note("restore " + std::to_string(c), m.guarded(c, [](auto view) { return view.restore(); }), {});
+      cpu.lent = cpu.silenced = false;
+    } else {
+      if (pick(6) != 0) return;
+      m.guarded(c, [](auto view) { (void)view.lend(); });
+      did = "lend " + std::to_string(c);
+      cpu.lent = true;
+    }
+  }
+  void silence() {
+    const unsigned c = pick(cpus);
+    auto& cpu = model.cpus[c];
+    if (!cpu.online || cpu.lent) return;
+    if (cpu.silenced) {
+      litter(c);
+      note("restore " + std::to_string(c) + " after silence", m.guarded(c, [](auto view) { return view.restore(); }), {});
+    } else {
+      if (pick(6) != 0) return;
+      m.slots.on(c).silence();
+      did = "silence " + std::to_string(c);
+    }
+    cpu.silenced = !cpu.silenced;
+  }
+  void here_set_on() {
+    const unsigned id = pick(KernelBreakpoints), c = pick(cpus);
+    const bool on = pick(2) == 0;
+    const bool held = model.kernels.count(id) != 0 && model.kernels.at(id).here.count(c) != 0;
+    const auto got = m.guarded(c, [&](auto view) { return on ? view.enable(*kernels_[id]) : view.disable(*kernels_[id]); });
+    if (held) model.kernels.at(id).here.at(c).on = on;
+    note(std::string("here ") + (on ? "enable k" : "disable k") + std::to_string(id), got, {held ? "granted" : "not_registered"});
+  }
+  void here_modify() {
+    const unsigned id = pick(KernelBreakpoints), c = pick(cpus);
+    const auto r = any_request();
+    shelf_model::refusal expected{"not_registered"};
+    if (model.kernels.count(id) != 0 && model.kernels.at(id).here.count(c) != 0) {
+      auto& w = model.kernels.at(id).here.at(c);
+      expected.why = model.pool_of(w.what) == model.pool_of(r) ? "granted" : "unsupported";
+      if (expected.why == "granted") w.what = r;
+    }
+    note("here modify k" + std::to_string(id), m.guarded(c, [&](auto view) { return view.modify(*kernels_[id], r); }), expected);
+  }
+  void nmi() {
+    const unsigned c = pick(cpus);
+    did = "NMI on " + std::to_string(c);
+    m.nmi(c, [&] {
+      for (unsigned i = 0; i < 10; ++i) expect(m.write(c, 0x1000 + 8 * i, 8) == 0, "a trap in a quiet scope");
+    });
+  }
+  void withhold() {
+    const unsigned c = pick(cpus), s = pick(slots);
+    if (withheld_ == 2 || pick(8) != 0) return;
+    const unsigned pool = s >= model.end_of(0) ? 1 : 0;
+    bool taken = model.cpus[c].withheld.count(s) != 0;
+    for (const auto& [id, k] : model.kernels) taken = taken || (k.slot.count(c) != 0 && k.slot.at(c) == s);
+    shelf_model::refusal expected{};
+    if (taken || !model.kernel_fits(c, pool)) expected = {"no_slot", c, model.kernel_held(c, pool), model.tallest(c, pool)};
+    const auto got = m.slots.withhold(c, bookend::slot_mask{1} << s);
+    if (expected.why == "granted") model.cpus[c].withheld.insert(s), ++withheld_;
+    note("withhold slot " + std::to_string(s) + " of cpu " + std::to_string(c), got, expected);
+  }
+
+  // Accesses, and who is told. A handler may silence another breakpoint, which is then skipped if its turn has not come.
+
+  struct told {
+    bool of_kernel;
+    unsigned id, slot, index;
+    modelled_watch watch;
+    friend bool operator==(const told&, const told&) = default;
+  };
+  void on_hit(unsigned id, const hit& h) {
+    got_.push_back({true, id, h.slot, 0, {h.watched(), true, h.generation}});
+    if (victim_ < 0) return;
+    auto& b = *kernels_[static_cast<unsigned>(victim_)];
+    (void)h.here.disable(b);
+    victim_ = -1;
+  }
+  void touch() {
+    using bookend::access;
+    const unsigned c = pick(cpus);
+    access how = pick(3) == 0 ? access::execute : pick(2) == 0 ? access::write : access::read;
+    std::uint64_t address = 0x1000 + 8 * pick(10);
+    const auto row = model.row(c);
+    if (!row.empty() && pick(4) != 0) {  // mostly where something is watched
+      const auto& some = std::next(row.begin(), pick(static_cast<unsigned>(row.size())))->second.watch.what;
+      how = some.on == access::execute ? access::execute : access::write;
+      address = how == access::execute ? some.address : some.address & ~std::uint64_t{7};
+    }
+    const bookend::range bytes{address, how == access::execute ? 1U : 8U};
+    int victim = pick(3) == 0 ? static_cast<int>(pick(KernelBreakpoints)) : -1;
+    victim_ = victim;
+    // What is due, by the model.
+    std::vector<told> due, due_to_users;
+    for (unsigned s : model.hit_by(c, how, bytes)) {
+      const auto& e = row.at(s);
+      if (e.of_kernel) {
+        auto& k = model.kernels.at(e.id);
+        if (!k.here.at(c).on) continue;
+        due.push_back({true, e.id, s, 0, e.watch});
+        if (victim >= 0) {
+          const auto it = model.kernels.find(static_cast<unsigned>(victim));
+          if (it != model.kernels.end() && it->second.here.count(c) != 0) it->second.here.at(c).on = false;
+          victim = -1;
+        }
+      } else {
+        due_to_users.push_back({false, e.id, s, model.users.at(e.id).index, e.watch});
+      }
+    }
+    due.insert(due.end(), due_to_users.begin(), due_to_users.end());  // those are delivered after the trap
+    got_.clear();
+    m.set_mode(c, pick(2) == 0 ? bookend::mock::mode::user : bookend::mock::mode::kernel);
+    const auto before = m.delivered().size();
+    const unsigned traps = how == access::write  ? m.write(c, bytes.first, 8)
+                           : how == access::read ? m.read(c, bytes.first, 8)
+                                                 : m.execute(c, bytes.first);
+    victim_ = -1;
+    did = "an access on cpu " + std::to_string(c);
+    expect(traps == (due.empty() ? 0U : 1U), "the number of traps");
+    std::uint64_t users = 0;
+    for (auto i = before; i < m.delivered().size(); ++i) {
+      const auto& d = m.delivered()[i];
+      const auto id = static_cast<unsigned>(d.hit.cookie - 1000);
+      expect(d.cpu == c && model.users.count(id) != 0 && d.to == tasks_[model.users[id].task].get(),
+             "whom a hit is delivered to");
+      got_.push_back({false, id, d.hit.slot, d.hit.index, {system::decode(d.hit.setting), true, d.hit.generation}});
+      users |= std::uint64_t{1} << d.hit.index;
+    }
+    expect(got_ == due, "who was told");
+    if (traps != 0) {
+      bookend::slot_mask handled = 0;
+      for (const auto& t : due) handled |= bookend::slot_mask{1} << t.slot;
+      expect(m.last_trap(c).user == users && m.last_trap(c).handled == handled && m.last_trap(c).rest == 0, "what trap() said");
+    }
+    hits += static_cast<unsigned>(due.size());
+  }
+
+  std::mt19937 random_;
+  std::vector<std::unique_ptr<kernel>> kernels_;
+  std::vector<std::unique_ptr<user>> users_;
+  std::vector<std::unique_ptr<task>> tasks_;
+  std::map<unsigned, std::uint32_t> kernel_generation_, user_generation_;
+  std::vector<told> got_;
+  int victim_ = -1;
+  unsigned withheld_ = 0;
+};
+
+}  // namespace conformance

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// tests/conformance/shelf_model.hpp — the rule, the placement and the hits, worked out the slow and obvious way: lists and loops,
+// nothing of the library but its requests.
+#pragma once
+#include <bookend/request.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace conformance {
+
+/// What a slot watches, for whom.
+struct modelled_watch {
+  bookend::request what{};
+  bool on = false;
+  std::uint32_t generation = 0;
+  friend bool operator==(const modelled_watch&, const modelled_watch&) = default;
+};
+
+/// Breakpoints, tasks and CPUs are numbers here. A breakpoint that is not in `kernels` or `users` is not registered.
+struct shelf_model {
+  using request = bookend::request;
+  struct kernel {
+    std::set<unsigned> cpus;
+    modelled_watch everywhere;                ///< what an everywhere verb asked for last
+    std::map<unsigned, unsigned> slot;        ///< per CPU
+    std::map<unsigned, modelled_watch> here;  ///< per CPU, with what here-verbs did
+  };
+  static constexpr int wide = -1;
+  struct user {
+    unsigned task = 0;
+    int where = wide;
+    unsigned index = 0;
+    unsigned order = 0;  ///< of its registration
+    modelled_watch watch;
+  };
+  struct cpu {
+    bool online = true, lent = false, silenced = false;
+    int running = -1;  ///< the task whose breakpoints are loaded
+    std::set<unsigned> withheld;
+  };
+  struct refusal {
+    std::string why = "granted";
+    unsigned cpu = 0, kernel_held = 0, user_held = 0;
+  };
+  struct row_entry {
+    bool of_kernel = false;
+    unsigned id = 0;
+    modelled_watch watch;
+  };
+
+  unsigned slots = 0, pools = 1;
+  std::vector<cpu> cpus;
+  std::map<unsigned, kernel> kernels;
+  std::map<unsigned, user> users;
+  unsigned registrations = 0;
+
+  // As the mock machine has it: with two pools the lower half (and the odd one) is for execution.
+  unsigned pool_of(const request& r) const { return pools == 2 && r.on != bookend::access::execute ? 1 : 0; }
+  unsigned first_of(unsigned pool) const { return pool == 0 ? 0 : (slots + 1) / 2; }
+  unsigned end_of(unsigned pool) const { return pools == 2 && pool == 0 ? (slots + 1) / 2 : slots; }
+  unsigned size_of(unsigned pool) const { return end_of(pool) - first_of(pool); }
+
+  unsigned kernel_held(unsigned c, unsigned pool) const {
+    unsigned n = 0;
+    for (const auto& [id, k] : kernels) n += k.cpus.count(c) != 0 && pool_of(k.everywhere.what) == pool;
+    for (unsigned s : cpus[c].withheld) n += s >= first_of(pool) && s < end_of(pool);
+    return n;
+  }
+  unsigned user_held(unsigned task, unsigned c, unsigned pool) const {
+    unsigned n = 0;
+    for (const auto& [id, u] : users)
+      n += u.task == task && (u.where == wide || u.where == static_cast<int>(c)) && pool_of(u.watch.what) == pool;
+    return n;
+  }
+  unsigned tallest(unsigned c, unsigned pool) const {
+    unsigned most = 0;
+    for (const auto& [id, u] : users) most = std::max(most, user_held(u.task, c, pool));
+    return most;
+  }
+  /// Whether `k` more slots for the kernel on CPU c keep the rule.
+  bool kernel_fits(unsigned c, unsigned pool, unsigned k = 1) const {
+    return kernel_held(c, pool) + k + tallest(c, pool) <= size_of(pool);
+  }
+  refusal kernel_may(const std::set<unsigned>& on, unsigned pool) const {
+    for (unsigned c : on)
+      if (!kernel_fits(c, pool)) return {"no_slot", c, kernel_held(c, pool), tallest(c, pool)};
+    return {};
+  }
+  refusal user_may(unsigned task, int where, unsigned pool) const {
+    for (unsigned c = 0; c < cpus.size(); ++c) {
+      if (where != wide && where != static_cast<int>(c)) continue;
+      const unsigned held = user_held(task, c, pool);
+      if (held + 1 + kernel_held(c, pool) > size_of(pool)) return {"no_slot", c, kernel_held(c, pool), held};
+    }
+    return {};
+  }
+
+  /// The highest slot of the pool that the kernel does not hold.
+  unsigned kernel_slot(unsigned c, unsigned pool) const {
+    std::set<unsigned> taken = cpus[c].withheld;
+    for (const auto& [id, k] : kernels)
+      if (k.slot.count(c) != 0) taken.insert(k.slot.at(c));
+    for (unsigned s = end_of(pool); s-- > first_of(pool);)
+      if (taken.count(s) == 0) return s;
+    return slots;
+  }
+  void place(unsigned id, unsigned c) {
+    kernel& k = kernels.at(id);
+    const unsigned s = kernel_slot(c, pool_of(k.everywhere.what));
+    k.slot[c] = s;
+    k.here[c] = k.everywhere;
+  }
+  /// A task's breakpoints for a CPU, in its order: wide ones as registered, then the pinned ones.
+  std::vector<unsigned> list_of(unsigned task, unsigned c) const {
+    std::vector<unsigned> ids;
+    for (const auto& [id, u] : users)
+      if (u.task == task && (u.where == wide || u.where == static_cast<int>(c))) ids.push_back(id);
+    std::sort(ids.begin(), ids.end(), [&](unsigned a, unsigned b) {
+      return std::pair(users.at(a).where != wide, users.at(a).order) < std::pair(users.at(b).where != wide, users.at(b).order);
+    });
+    return ids;
+  }
+  /// Slot by slot what a CPU's shelf is: P1 to P3.
+  std::map<unsigned, row_entry> row(unsigned c) const {
+    std::map<unsigned, row_entry> held;
+    for (const auto& [id, k] : kernels)
+      if (k.slot.count(c) != 0) held[k.slot.at(c)] = {true, id, k.here.at(c)};
+    if (cpus[c].running < 0) return held;
+    for (unsigned id : list_of(static_cast<unsigned>(cpus[c].running), c)) {
+      const user& u = users.at(id);
+      unsigned s = first_of(pool_of(u.watch.what));
+      while (held.count(s) != 0 || cpus[c].withheld.count(s) != 0) ++s;
+      held[s] = {false, id, u.watch};
+    }
+    return held;
+  }
+  bool live(unsigned c) const { return cpus[c].online && !cpus[c].lent && !cpus[c].silenced; }
+  /// The slots that an access hits, lowest first.
+  std::vector<unsigned> hit_by(unsigned c, bookend::access how, bookend::range bytes) const {
+    std::vector<unsigned> hits;
+    if (!live(c)) return hits;
+    for (const auto& [s, e] : row(c)) {
+      const auto on = e.watch.what.on;
+      const bool reports = on == how || (on == bookend::access::read_write && how != bookend::access::execute);
+      if (e.watch.on && reports && bytes.first <= e.watch.what.bytes().last() && e.watch.what.address <= bytes.last())
+        hits.push_back(s);
+    }
+    return hits;
+  }
+  /// The lowest number that no breakpoint of the task that may share a CPU with it has.
+  unsigned free_index(unsigned task, int where) const {
+    std::set<unsigned> used;
+    for (const auto& [id, u] : users)
+      if (u.task == task && (where == wide || u.where == wide || u.where == where)) used.insert(u.index);
+    unsigned i = 0;
+    while (used.count(i) != 0) ++i;
+    return i;
+  }
+};
+
+}  // namespace conformance
