@@ -142,13 +142,15 @@ void check_one_script(const scenario<World>& s, const clean_run<World>& clean, c
     return bad;
   };
   CHECK(strays() == "");
+  const bool handed_over = name == "lend" || name == "offline";
+  if (!handed_over) CHECK(w.m.consistent());  // the registers are as shown, or are said to be broken
   heal(w);
   CHECK(strays() == "");
   // The next verb that works, on every CPU, makes everything as it is shown.
   REQUIRE_FALSE(w.m.slots.enable(w.o));
   CHECK(shelves(w, false) == expected);
   // ... but for a CPU whose registers were somebody else's by the time that they did not go off.
-  if (name == "lend" || name == "offline") {
+  if (handed_over) {
     const refusal back = name == "lend" ? w.m.guarded(0, [](auto view) { return view.restore(); }) : w.m.online(0);
     REQUIRE_FALSE(back);
   } else if (const auto bad = w.m.difference()) {
@@ -158,7 +160,7 @@ void check_one_script(const scenario<World>& s, const clean_run<World>& clean, c
   }
   for (cpu_id cpu = 0; cpu < World::cpus; ++cpu) CHECK_FALSE(w.m.slots.snapshot(cpu).broken);
   CHECK(conformance::misdirected(w) == "");
-  if (name == "lend" || name == "offline") return;
+  if (handed_over) return;
   CHECK(room(w) == (happened ? clean.room_after : clean.room_before));
   CHECK(shelves(w, false) == expected);
   // Nobody is left behind.

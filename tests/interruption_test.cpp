@@ -321,8 +321,8 @@ void check_every_gap() {
   CHECK(runs > 1000);
 }
 
-/// In every gap, touches all that the verb or its neighbours watch: who is told must be one who watches that before the verb or after it,
-/// as it was or as it will be, never a mixture of the two.
+/// In every gap, touches all that the verb or its neighbours watch: who is told must be one who watches that before the verb or
+/// after it, as it was or as it will be, never a mixture of the two.
 template <class World>
 void check_attribution(const scenario<World>& s, unsigned& runs) {
   const auto of_slot = [](const std::string& name, const request& q, std::uint32_t generation) {

@@ -24,6 +24,13 @@ slot_seen seen(const slot_manager::snapshot_type::slot& s) {
 
 }  // namespace
 
+roster::~roster() {
+  for (auto& [name, chosen] : chosen_) {
+    if (slots_.system().cpu_of(chosen.tid) < slot_manager::mask::size) (void)make_current(chosen.tid, nobody_);
+    slots_.on_exit(chosen.task);
+  }
+}
+
 const slot_manager::task* roster::find_task(const std::string& choice) const {
   const auto chosen = chosen_.find(choice);
   return chosen == chosen_.end() ? nullptr : &chosen->second.task;

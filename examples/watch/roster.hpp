@@ -13,6 +13,7 @@ namespace watch {
 class roster {
  public:
   explicit roster(slot_manager& slots) : slots_(slots) {}
+  ~roster();
   roster(const roster&) = delete;
   roster& operator=(const roster&) = delete;
 

@@ -44,7 +44,9 @@ complaint cannot_attach(pid_t pid, bookend::lnx::error why) {
 
 std::string how_it_ended(int status) {
   if (WIFEXITED(status)) return fmt::format("the process ended with exit status {}", WEXITSTATUS(status));
-  return fmt::format("the process was killed by SIG{}", sigabbrev_np(WTERMSIG(status)));
+  const char* name = sigabbrev_np(WTERMSIG(status));  // null for real-time signals
+  return name != nullptr ? fmt::format("the process was killed by SIG{}", name)
+                         : fmt::format("the process was killed by signal {}", WTERMSIG(status));
 }
 
 std::string whose(const watched& w) {
@@ -189,7 +191,9 @@ void tracing::follow(wishes& from_outside) {
 }
 
 void tracing::handle(const event& e) {
-  if (const auto no = bookend::lnx::follow(*slots_, e))
+  if (e.what == happened::exec)
+    (void)slots_->cpu_offline(e.cpu);  // and not online again: our addresses mean nothing to another program
+  else if (const auto no = bookend::lnx::follow(*slots_, e))
     out_.note(fmt::format("thread {} is not watched: {}", e.tid, bookend::to_string(no.why)));
   switch (e.what) {
     case happened::started:
@@ -211,7 +215,7 @@ void tracing::handle(const event& e) {
     default:
       break;
   }
-  slots_->system().resume(e.tid);
+  if (!is_over()) slots_->system().resume(e.tid);  // else finish() lets it go, registers clean
 }
 
 std::uint64_t tracing::on_trap(void* self, bookend::cpu_id cpu, bookend::lnx::frame& frame) {

@@ -5,7 +5,8 @@
 
 namespace bookend::detail {
 
-/// Where each power of two lands when multiplied by the constant below. Not local to the function: g++ would copy it onto the stack.
+/// Where each power of two lands when multiplied by the constant below. Not local to the function: g++ would copy it onto the
+/// stack.
 inline constexpr unsigned char bit_at[64] = {0,  1,  2,  7,  3,  13, 8,  19, 4,  25, 14, 28, 9,  34, 20, 40,
                                              5,  17, 26, 38, 15, 46, 29, 48, 10, 31, 35, 54, 21, 50, 41, 57,
                                              63, 6,  12, 18, 24, 27, 33, 39, 16, 37, 45, 47, 30, 53, 49, 56,

@@ -333,12 +333,14 @@ TEST_CASE("a process that becomes another program is no longer watched") {
 }
 
 TEST_CASE("a process's own signals reach it") {
-  process w({watch_program, "balance", "--json", "--", victim_program, "1000000", "1"});
-  w.await("hit");
-  const pid_t command = story(w.out()).begin["pid"];
-  kill(command, SIGTERM);
-  CHECK(w.wait() == 0);
-  CHECK(story(w.out()).end["why"] == "the process was killed by SIGTERM");
+  for (const auto& [signal, name] : {std::pair(SIGTERM, "SIGTERM"), std::pair(SIGRTMIN, "signal 34")}) {
+    process w({watch_program, "balance", "--json", "--", victim_program, "1000000", "1"});
+    w.await("hit");
+    const pid_t command = story(w.out()).begin["pid"];
+    kill(command, signal);
+    CHECK(w.wait() == 0);
+    CHECK(story(w.out()).end["why"] == std::string("the process was killed by ") + name);
+  }
 }
 
 TEST_CASE("the report for people is text and nothing else when it is no terminal") {
