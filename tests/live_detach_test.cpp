@@ -76,8 +76,8 @@ TEST_CASE("a process may be let go and caught again in the middle of a storm, an
   victim v;
   v.order_thread(0, 1);
   REQUIRE(eventually([&] { return !v.busy(1) && !v.busy(0); }));
-  v.order_calls(0, store8, v.room(), 0, 2'000'000'000);
-  v.order_calls(1, store8, v.room(), 0, 2'000'000'000);
+  v.order_calls(0, store8, v.room(), 0, 1'000'000'000'000'000);
+  v.order_calls(1, store8, v.room(), 0, 1'000'000'000'000'000);
   for (int round = 0; round < 600; ++round) {
     debugger d;
     watch w("w");

@@ -342,7 +342,7 @@ TEST_CASE("a watch that is switched off in a storm is silent when the verb retur
   scene s(2);
   watch w("w");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
-  s.v.order_calls(1, store8, s.v.room(), 1, 1'000'000'000);
+  s.v.order_calls(1, store8, s.v.room(), 1, 1'000'000'000'000'000);
   std::size_t seen = 0;
   for (int round = 0; round < 8000; ++round) {
     REQUIRE_FALSE(s.d.slots.disable(w));

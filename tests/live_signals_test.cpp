@@ -173,7 +173,7 @@ TEST_CASE("who calls is heard through a storm of hits") {
   watch w("w");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
   const int called = eventfd(1, EFD_CLOEXEC);
-  for (int lane = 0; lane < 6; ++lane) s.v.order_calls(lane, store8, s.v.room(), 0, 1'000'000'000);
+  for (int lane = 0; lane < 6; ++lane) s.v.order_calls(lane, store8, s.v.room(), 0, 1'000'000'000'000'000);
   s.d.run_for(20);
   s.d.tracee().wake_on(called);
   int turns = 0;

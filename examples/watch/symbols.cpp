@@ -3,6 +3,7 @@
 #include "symbols.hpp"
 
 #include <cxxabi.h>
+#include <elfutils/libdw.h>
 #include <fmt/format.h>
 #include <gelf.h>
 
@@ -53,6 +54,24 @@ std::string_view unqualified(std::string_view name) {
 }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+/// The source line of an address, if there is debug information.
+void find_line(Dwfl_Module* module, std::uint64_t address, code_place& p) {
+  if (Dwfl_Line* line = dwfl_module_getsrc(module, address)) {
+    if (const char* file = dwfl_lineinfo(line, nullptr, &p.line, nullptr, nullptr, nullptr)) p.file = file;
+    return;
+  }
+  // That needs .debug_aranges, which clang does not write. So ask each unit whether the address is in it.
+  Dwarf_Addr bias = 0;
+  for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr;) {
+    if (dwarf_haspc(unit, address - bias) <= 0) continue;
+    Dwarf_Line* line = dwarf_getsrc_die(unit, address - bias);
+    const char* file = line != nullptr ? dwarf_linesrc(line, nullptr, nullptr) : nullptr;
+    if (file == nullptr || dwarf_lineno(line, &p.line) != 0) continue;
+    p.file = file;
+    return;
+  }
+}
 
 }  // namespace
 
@@ -174,9 +193,7 @@ const code_place& symbols::at(std::uint64_t pc, bool after) {
     p.function = readable(function);
     p.offset = offset + (pc - instruction);
   }
-  if (Dwfl_Line* line = dwfl_module_getsrc(module, instruction)) {
-    if (const char* file = dwfl_lineinfo(line, nullptr, &p.line, nullptr, nullptr, nullptr)) p.file = file;
-  }
+  find_line(module, instruction, p);
   return p;
 }
 
