@@ -29,7 +29,7 @@ class accountant {
       const auto& was = banks_[cpu];
       const auto& is = walk_.m.system().bank(cpu);
       const bool live = before_.live(cpu) && walk_.model.live(cpu);
-      slot_mask moved = 0;  // DESIGN: A
+      slot_mask moved = 0;  // A of the minimum
       for (const auto& [s, e] : row)
         if (was.address(s) != e.watch.what.address) moved |= slot_mask{1} << s;
       const unsigned a = detail::count_bits(moved);

@@ -21,6 +21,7 @@ enum class todo : int {
   access = 1,
   kernel_write,
   spawn,
+  chain,
   leave,
   quit,
   exec,
@@ -46,6 +47,7 @@ struct board {
     int result;
   };
   lane lane_of[lanes];
+  int chain;  // each new thread starts the next
   std::uint64_t executions;
   alignas(64) unsigned char room[256];
   alignas(64) unsigned char code[64];  // a copy of run_me() that may be written to
@@ -68,6 +70,7 @@ class victim_thread {
     board::lane& l = b.lane_of[number];
     if (l.count != 0) accesses(l);  // its very first instructions, when it was spawned with something to do
     store(l.tid, static_cast<int>(syscall(SYS_gettid)));
+    if (load(b.chain) != 0 && number + 1 < lanes) (void)spawn(b, number + 1);
     store(l.busy, 0);
     for (;;) {
       int command = load(l.command);
@@ -90,6 +93,19 @@ class victim_thread {
     for (std::uint64_t i = 0; i < l.count; ++i) l.call(l.at, l.value + i);
     l.count = 0;
   }
+  static int spawn(board& b, int number) {
+    pthread_t thread;
+    const int failed = pthread_create(
+        &thread, nullptr,
+        [](void* p) -> void* {
+          const start mine = *static_cast<start*>(p);
+          serve(*mine.b, mine.number);
+          return nullptr;
+        },
+        new start{&b, number});
+    if (failed == 0) pthread_detach(thread);
+    return failed;
+  }
   static bool carry_out(board& b, board::lane& l, todo what) {
     switch (what) {
       case todo::access:
@@ -103,20 +119,13 @@ class victim_thread {
         close(ends[1]);
         break;
       }
-      case todo::spawn: {
-        auto* s = new start{&b, l.number};
-        pthread_t thread;
-        l.result = pthread_create(
-            &thread, nullptr,
-            [](void* p) -> void* {
-              const start mine = *static_cast<start*>(p);
-              serve(*mine.b, mine.number);
-              return nullptr;
-            },
-            s);
-        if (l.result == 0) pthread_detach(thread);
+      case todo::spawn:
+        l.result = spawn(b, l.number);
         break;
-      }
+      case todo::chain:
+        store(b.chain, 1);
+        l.result = spawn(b, 1);
+        break;
       case todo::leave:
         store(l.tid, 0);
         store(l.busy, 0);
