@@ -173,8 +173,9 @@ TEST_CASE("who calls is heard through a storm of hits") {
   watch w("w");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
   const int called = eventfd(1, EFD_CLOEXEC);
+  w.and_then = [](const debugger::slot_manager::hit&) { usleep(1000); };  // so that the next trap waits already
   for (int lane = 0; lane < 6; ++lane) s.v.order_calls(lane, store8, s.v.room(), 0, 1'000'000'000'000'000);
-  s.d.run_for(20);
+  s.d.run_for(100);
   s.d.tracee().wake_on(called);
   int turns = 0;
   while (s.d.turn(1000).what != happened::woken) REQUIRE(++turns < 100);

@@ -99,6 +99,31 @@ TEST_CASE("a thread that is killed between two verbs refuses neither") {
   }
 }
 
+TEST_CASE("a process that is killed at any time refuses no verb") {
+  for (int round = 0; round < 60; ++round) {
+    CAPTURE(round);
+    scene s(3);
+    watch w("w");
+    for (int lane : {1, 2}) s.v.order_calls(lane, store8, s.v.room(), 0, 1'000'000'000'000);
+    const pid_t killer = fork();
+    if (killer == 0) {
+      usleep(static_cast<useconds_t>(500 + 37 * round));
+      kill(s.v.pid(), SIGKILL);
+      _exit(0);
+    }
+    while (s.d.count(happened::ended) == 0) {
+      REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
+      REQUIRE_FALSE(s.d.slots.modify(w, at(s.v.room() + 8)));
+      REQUIRE_FALSE(s.d.slots.disable(w));
+      REQUIRE_FALSE(s.d.slots.unregister_breakpoint(w));
+      s.d.turn(0);
+    }
+    CHECK(s.d.slots.online().none());
+    s.v.reaped();
+    waitpid(killer, nullptr, 0);
+  }
+}
+
 TEST_CASE("threads that start while the process is being attached to are found, every one") {
   for (int round = 0; round < 200; ++round) {
     CAPTURE(round);

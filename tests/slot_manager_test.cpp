@@ -123,6 +123,8 @@ TEST_CASE_FIXTURE(fixture, "a refused registration says why and changes nothing"
   machine::user_breakpoint u;
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(u, t, {0x1000, 8, access::write}, pinned{3}); }).why ==
         reason::bad_cpu);
+  CHECK(refuses(m, [&] { return m.slots.register_breakpoint(u, t, {0x1000, 8, access::write}, pinned{~0U}); }).why ==
+        reason::bad_cpu);
   m.system().user_space_ends_at(0x8000);
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(u, t, {0x8000, 1, access::write}); }).why == reason::forbidden);
   CHECK(b.idle());

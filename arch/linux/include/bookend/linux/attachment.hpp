@@ -15,18 +15,21 @@ class attachment : protected tracees<MaxThreads> {
   error seize_all(int pid) noexcept {
     int failed = 0;
     bool any = false;
-    for (bool found = true; found;) {
+    for (bool found = true; found && failed == 0;) {
       found = false;
-      const bool exists = each_thread(pid, [&](int tid) {
+      each_thread(pid, [&](int tid) {
         if (failed != 0 || this->threads_.find(tid) != nullptr) return;
         const int why = seize(tid, pid, any || found);
         found = found || why == 0;
         if (why != ESRCH) failed = why;  // ESRCH: it ended before its turn
       });
       any = any || found;
-      if (!exists || failed != 0) return {failed != 0 ? failed : ESRCH};
+      // One that was in clone() when it was seized makes a thread that is not. Once it has stopped, it is out of there.
+      this->stop_those([](const tracee&) { return true; });
     }
-    return {any ? 0 : ESRCH};
+    if (!any && failed == 0) failed = ESRCH;
+    if (failed == 0) this->release_all();
+    return {failed};
   }
 
   /// Lets every thread go, registers clean. One that stopped before its debug trap's signal was delivered is run into that signal
