@@ -75,4 +75,4 @@ wait "$watching"
 say "3. Four watches fit. A fifth is refused before anything is written: one line that names who holds each slot, and exit code 1."
 show "$bin/watch/watch" balance audits --thread '#1' last limit --all closed -- "$bin/watch/victim" 3 && exit 1
 
-say "To watch a program of your own:" "  $bin/watch/watch --help"
+say "To watch a program of your own, in $PWD:" "  $bin/watch/watch --help"

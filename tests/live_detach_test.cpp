@@ -144,12 +144,26 @@ TEST_CASE("launch gives a command that has not run an instruction, or exec's own
   REQUIRE_FALSE(d.slots.unregister_breakpoint(w));
 }
 
-TEST_CASE("a launched command lives on when it is let go") {
+/// A set of signals in /proc/PID/status.
+std::uint64_t signals_of(int pid, const char* which) {
+  char path[32], line[256];
+  std::snprintf(path, sizeof path, "/proc/%d/status", pid);
+  std::uint64_t set = ~std::uint64_t{0};
+  std::FILE* const status = std::fopen(path, "re");
+  while (status != nullptr && std::fgets(line, sizeof line, status) != nullptr)
+    if (std::strncmp(line, which, std::strlen(which)) == 0) set = std::strtoull(line + std::strlen(which), nullptr, 16);
+  if (status != nullptr) std::fclose(status);
+  return set;
+}
+
+TEST_CASE("a launched command starts with the program's signal mask, not with the tracer's, and lives on when it is let go") {
+  const scene busy;  // blocks SIGCHLD
   debugger d;
   char sleep[] = "sleep", forever[] = "100";
   char* command[] = {sleep, forever, nullptr};
   REQUIRE_FALSE(d.tracee().launch(command));
   const int pid = d.tracee().pid();
+  CHECK(signals_of(pid, "SigBlk:") == 0);
   d.tracee().detach();
   usleep(20'000);
   CHECK(waitpid(pid, nullptr, WNOHANG) == 0);
