@@ -58,10 +58,10 @@ TEST_CASE("detach leaves every thread running with clean registers") {
     REQUIRE(s.d.tracee().stop(s.v.tid(2)));
   }
   SUBCASE("of which one has a signal to get") {
-    s.v.order(1, todo::raise, SIGUSR1);
+    s.v.order(1, deed::raise, SIGUSR1);
     while (s.d.tracee().wait().what != happened::signal) {
     }
-    s.v.order(2, todo::raise, SIGUSR1);
+    s.v.order(2, deed::raise, SIGUSR1);
     usleep(20'000);
   }
   s.d.tracee().detach();

@@ -419,7 +419,7 @@ TEST_CASE("what the kernel writes for a thread is not seen; that is Linux, and t
   scene s;
   watch w("w");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
-  s.v.order_calls(0, store8, s.v.room(), 0x1234, 0, todo::kernel_write);
+  s.v.order_calls(0, store8, s.v.room(), 0x1234, 0, deed::kernel_write);
   s.d.run_lane(s.v, 0);
   CHECK(s.v.result(0) == 0);
   CHECK(*reinterpret_cast<std::uint64_t*>(s.v.room()) == 0x1234);

@@ -17,12 +17,12 @@ TEST_SUITE_BEGIN("ptrace" * doctest::skip(may_not_trace()));
 
 TEST_CASE("a signal is told, and delivered unless the debugger swallows it or gives another") {
   scene s(2);
-  s.tell(1, todo::raise, SIGUSR1);  // the victim handles it
+  s.tell(1, deed::raise, SIGUSR1);  // the victim handles it
   REQUIRE(s.d.count(happened::signal) == 1);
   CHECK(s.d.log.back().signal == SIGUSR1);
   CHECK(s.d.log.back().tid == s.v.tid(1));
 
-  s.v.order(1, todo::raise, SIGTERM);  // would kill it
+  s.v.order(1, deed::raise, SIGTERM);  // would kill it
   lnx::event e;
   do e = s.d.tracee().wait();
   while (e.what != happened::signal);
@@ -30,7 +30,7 @@ TEST_CASE("a signal is told, and delivered unless the debugger swallows it or gi
   s.d.tracee().resume(e.tid, 0);
   s.d.run_lane(s.v, 1);
 
-  s.v.order(1, todo::raise, SIGUSR1);
+  s.v.order(1, deed::raise, SIGUSR1);
   do e = s.d.tracee().wait();
   while (e.what != happened::signal);
   s.d.tracee().resume(e.tid, SIGTERM);
@@ -43,7 +43,7 @@ TEST_CASE("SIGTRAPs of others are signals, right behind a hit too, and kill who 
   scene s(2);
   watch w("w");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
-  for (todo what : {todo::breakpoint, todo::raise}) {
+  for (deed what : {deed::breakpoint, deed::raise}) {
     s.call(1, store8, s.v.room());
     s.v.order(1, what, SIGTRAP);
     lnx::event e;
@@ -56,7 +56,7 @@ TEST_CASE("SIGTRAPs of others are signals, right behind a hit too, and kill who 
   }
   CHECK(w.hits.size() == 2);
   REQUIRE_FALSE(s.d.slots.unregister_breakpoint(w));
-  s.v.order(1, todo::breakpoint);
+  s.v.order(1, deed::breakpoint);
   s.d.run_until([&] { return s.d.count(happened::ended) == 1; });
   CHECK(WTERMSIG(s.d.log.back().status) == SIGTRAP);
   s.v.reaped();
@@ -90,7 +90,7 @@ TEST_CASE("a thread that blocks SIGTRAP is watched all the same") {
   scene s;
   watch w("w");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
-  s.tell(0, todo::mask_sigtrap);
+  s.tell(0, deed::mask_sigtrap);
   s.call(0, store8, s.v.room(), 0, 5);
   CHECK(w.hits.size() == 5);
   REQUIRE_FALSE(s.d.slots.unregister_breakpoint(w));

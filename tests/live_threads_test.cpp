@@ -49,7 +49,7 @@ TEST_CASE("a thread that ends frees its number, and the next thread that gets it
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
   const int gone = s.v.tid(1);
   const cpu_id number = s.cpu(1);
-  s.v.order(1, todo::leave);
+  s.v.order(1, deed::leave);
   s.d.run_until([&] { return s.d.count(happened::exited) == 1; });
   CHECK(s.d.log.back().tid == gone);
   CHECK(s.d.log.back().cpu == number);
@@ -71,7 +71,7 @@ TEST_CASE("verbs go on when the process' first thread has ended before the other
   scene s(3);
   watch w("w"), later("later");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
-  s.v.order(0, todo::leave);
+  s.v.order(0, deed::leave);
   s.d.run_until([&] { return s.d.count(happened::exited) == 1; });
   CHECK(s.d.log.back().tid == s.v.pid());
   REQUIRE_FALSE(s.d.slots.register_breakpoint(later, at(s.v.room() + 8)));
@@ -90,7 +90,7 @@ TEST_CASE("a thread that is killed between two verbs refuses neither") {
   watch w("w");
   for (int i = 0; i < 20; ++i) {
     REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
-    s.v.order(1, todo::leave);  // ends some time during what follows
+    s.v.order(1, deed::leave);  // ends some time during what follows
     REQUIRE_FALSE(s.d.slots.modify(w, at(s.v.room() + 8)));
     REQUIRE_FALSE(s.d.slots.disable(w));
     REQUIRE_FALSE(s.d.slots.unregister_breakpoint(w));
@@ -128,7 +128,7 @@ TEST_CASE("threads that start while the process is being attached to are found, 
   for (int round = 0; round < 200; ++round) {
     CAPTURE(round);
     victim v;
-    v.order(0, todo::chain);  // lane 1's thread starts lane 2's, that one lane 3's, ...
+    v.order(0, deed::chain);  // lane 1's thread starts lane 2's, that one lane 3's, ...
     REQUIRE(eventually([&] { return v.tid(1 + round % 10) != 0; }));
     debugger d;
     watch w("w");
@@ -176,7 +176,7 @@ TEST_CASE("a forked child is not followed, not watched and not harmed") {
   scene s(2);
   watch w("w");
   REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
-  for (todo how : {todo::forked_access, todo::strange_clone}) {
+  for (deed how : {deed::forked_access, deed::strange_clone}) {
     s.v.order_calls(1, store8, s.v.room(), 0, 5, how);
     s.d.run_lane(s.v, 1);
     CHECK(s.v.result(1) == 0);
@@ -196,7 +196,7 @@ TEST_CASE("exec, by any thread, leaves one thread with clean registers that is a
     REQUIRE_FALSE(s.d.slots.register_breakpoint(w, at(s.v.room())));
     std::uint64_t dr7 = 1, dr0 = 1, armed = 0;
     bool seen = false;
-    s.v.order(lane, todo::exec);
+    s.v.order(lane, deed::exec);
     for (int i = 0; i < 2000 && !seen; ++i) {
       const auto e = s.d.tracee().wait(5);
       if (e.what == happened::exec) {
@@ -244,7 +244,7 @@ TEST_CASE("a thread that is killed before the program has been told of it never 
 TEST_CASE("the end of the process is told once, with its status, after the end of each thread") {
   SUBCASE("it exits") {
     scene s(3);
-    s.v.order(1, todo::quit, 42);
+    s.v.order(1, deed::quit, 42);
     s.d.run_until([&] { return s.d.count(happened::ended) == 1; });
     CHECK(WIFEXITED(s.d.log.back().status));
     CHECK(WEXITSTATUS(s.d.log.back().status) == 42);

@@ -39,7 +39,8 @@ concept system = backend<S> && platform<S>;
 
 // Abilities that a platform may have. Asked for by concept, never assumed.
 
-/// The code that calls runs on one of the CPUs: `slots.here()` exists. this_cpu() is called under the guard.
+/// The code that calls runs on one of the CPUs, every verb's caller too: `slots.here()` exists. this_cpu() is called under the
+/// guard.
 template <class P>
 concept has_this_cpu = requires(P p) {
   { p.this_cpu() } -> std::same_as<cpu_id>;

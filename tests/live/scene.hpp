@@ -36,7 +36,7 @@ struct scene_of {
     v.order_calls(lane, f, where, value, count);
     d.run_lane(v, lane);
   }
-  void tell(int lane, todo what, int number = 0) {
+  void tell(int lane, deed what, int number = 0) {
     v.order(lane, what, number);
     d.run_lane(v, lane);
   }

@@ -17,7 +17,7 @@
 
 namespace live {
 
-enum class todo : int {
+enum class deed : int {
   access = 1,
   kernel_write,
   spawn,
@@ -79,7 +79,7 @@ class victim_thread {
         command = load(l.command);
       }
       store(l.command, 0);
-      if (!carry_out(b, l, static_cast<todo>(command))) return;
+      if (!carry_out(b, l, static_cast<deed>(command))) return;
       store(l.busy, 0);
     }
   }
@@ -106,12 +106,12 @@ class victim_thread {
     if (failed == 0) pthread_detach(thread);
     return failed;
   }
-  static bool carry_out(board& b, board::lane& l, todo what) {
+  static bool carry_out(board& b, board::lane& l, deed what) {
     switch (what) {
-      case todo::access:
+      case deed::access:
         accesses(l);
         break;
-      case todo::kernel_write: {
+      case deed::kernel_write: {
         int ends[2];
         if (pipe(ends) != 0 || write(ends[1], &l.value, sizeof l.value) != sizeof l.value) std::abort();
         l.result = read(ends[0], l.at, sizeof l.value) == sizeof l.value ? 0 : errno;
@@ -119,21 +119,21 @@ class victim_thread {
         close(ends[1]);
         break;
       }
-      case todo::spawn:
+      case deed::spawn:
         l.result = spawn(b, l.number);
         break;
-      case todo::chain:
+      case deed::chain:
         store(b.chain, 1);
         l.result = spawn(b, 1);
         break;
-      case todo::leave:
+      case deed::leave:
         store(l.tid, 0);
         store(l.busy, 0);
         syscall(SYS_exit, 0);  // this thread only, the first one too
         break;
-      case todo::quit:
+      case deed::quit:
         _exit(l.number);
-      case todo::exec: {
+      case deed::exec: {
         char path[] = "/bin/sleep";
         char forever[] = "1000";
         char* argv[] = {path, forever, nullptr};
@@ -141,20 +141,20 @@ class victim_thread {
         execv(path, argv);
         _exit(126);
       }
-      case todo::raise:
+      case deed::raise:
         l.result = static_cast<int>(syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), l.number));
         break;
-      case todo::breakpoint:
+      case deed::breakpoint:
         asm volatile("int3");
         break;
-      case todo::mask_sigtrap: {
+      case deed::mask_sigtrap: {
         sigset_t trap;
         sigemptyset(&trap);
         sigaddset(&trap, SIGTRAP);
         pthread_sigmask(SIG_BLOCK, &trap, nullptr);
         break;
       }
-      case todo::forked_access: {
+      case deed::forked_access: {
         const pid_t pid = fork();
         if (pid == 0) {
           accesses(l);
@@ -163,7 +163,7 @@ class victim_thread {
         waitpid(pid, &l.result, 0);
         break;
       }
-      case todo::
+      case deed::
           strange_clone: {  // shares nothing, but announces its end by no SIGCHLD: PTRACE_O_TRACECLONE takes it for a thread
         const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, nullptr);
         if (pid == 0) {
@@ -207,7 +207,7 @@ class victim {
   victim& operator=(const victim&) = delete;
 
   /// Orders are carried out in the background: the test runs its tracer until !busy(lane).
-  void order(int lane, todo what, int number = 0) {
+  void order(int lane, deed what, int number = 0) {
     auto& l = board_->lane_of[lane];
     l.number = number;
     store(l.busy, 1);
@@ -221,14 +221,14 @@ class victim {
     l.value = value;
     l.count = count;
   }
-  void order_calls(int lane, access_function call, void* at, std::uint64_t value, std::uint64_t count, todo what = todo::access) {
+  void order_calls(int lane, access_function call, void* at, std::uint64_t value, std::uint64_t count, deed what = deed::access) {
     prepare_calls(lane, call, at, value, count);
     order(lane, what);
   }
   /// Lane `number`'s thread, started by lane `by`; what was prepared for it is the first thing that it does.
   void order_thread(int by, int number) {
     store(board_->lane_of[number].busy, 1);
-    order(by, todo::spawn, number);
+    order(by, deed::spawn, number);
   }
   [[nodiscard]] bool busy(int lane) const { return load(board_->lane_of[lane].busy) != 0; }
   [[nodiscard]] int tid(int lane) const { return load(board_->lane_of[lane].tid); }
