@@ -42,7 +42,7 @@ class kernel_side : public shelf<System> {
     release(this->pool_of(b.setting_), b.cpus_);
     b.cpus_ = {};
     detail::store_release(b.registered_, std::uint8_t{0});
-    return stuck.none() ? refusal{} : refusal{reason::hardware, stuck.first()};
+    return this->hardware_on(stuck);
   }
 
   refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
@@ -186,11 +186,16 @@ class kernel_side : public shelf<System> {
     wish.kernel = row_type::bit(s);
   }
   bool place(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
-    image wish;
     const slot_id s = kernel_slot(System::pools[this->pool_of(b.setting_)], r.kernel);
-    aim(wish, s, b, b.setting_, b.generation_, b.enabled_);
+    return occupy(b, r, cpu, s, b.setting_, b.generation_, b.enabled_, if_it_fails::go_back);
+  }
+  /// Takes a slot that neither the kernel nor the running task holds.
+  bool occupy(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id s, const typename System::setting& setting,
+              std::uint32_t generation, bool on, if_it_fails then) noexcept {
+    image wish;
+    aim(wish, s, b, setting, generation, on);
     wish.user = 0;
-    return r.change(this->system_, cpu, wish, row_type::bit(s), if_it_fails::go_back);
+    return r.change(this->system_, cpu, wish, wish.kernel, then);
   }
   bool remove(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
     return drop(r, cpu, row_type::bit(r.slot_of(&b)), if_it_fails::go_on);
@@ -204,10 +209,7 @@ class kernel_side : public shelf<System> {
   /// disable finds it whenever it comes.
   bool swap(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id from, slot_id to, const typename System::setting& setting,
             std::uint32_t generation, if_it_fails then) noexcept {
-    image wish;
-    aim(wish, to, b, setting, generation, false);
-    wish.user = 0;
-    const bool taken = r.change(this->system_, cpu, wish, row_type::bit(to), then);
+    const bool taken = occupy(b, r, cpu, to, setting, generation, false, then);
     if (!taken && then == if_it_fails::go_back) return false;
     r.carry(from, to);
     if (drop(r, cpu, row_type::bit(from), then)) return taken;

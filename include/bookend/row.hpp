@@ -5,8 +5,9 @@
 
 namespace bookend {
 
-/// What a row does when a register write fails (only where can_fail<System>): `back`: as before, and say false. `on`: as wished
-/// all the same, and say false; the slots concerned are silent until a later write on this CPU succeeds, and then as wished.
+/// What a row does when a register write fails (only where can_fail<System>): `go_back`: as before, and say false. `go_on`: as
+/// wished all the same, and say false; the slots concerned are silent until a later write on this CPU succeeds, and then as
+/// wished.
 enum class if_it_fails : bool { go_back, go_on };
 
 /// The slots of one CPU. Where each function runs, and what may interrupt it: see row_registers.

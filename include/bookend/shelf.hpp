@@ -177,6 +177,11 @@ class shelf {
     }
   }
 
+  /// The refusal of a verb that has gone on where registers took no writes.
+  [[nodiscard]] static refusal hardware_on(const mask& failed) noexcept {
+    return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
+  }
+
   /// Runs step(row, cpu) -> bool for each CPU of m; the answer is where it said false.
   template <class Step>
   mask run(const mask& m, Step step) noexcept {

@@ -177,7 +177,7 @@ class slot_manager : public user_side<System> {
       if (!this->online_.test(cpu)) return {};
       const mask failed = this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) { return r.go_offline(this->system_, c); });
       this->online_.clear(cpu);
-      return failed.none() ? refusal{} : refusal{reason::hardware, cpu};
+      return this->hardware_on(failed);
     });
   }
   /// Takes slots of one CPU off the shelf for good: it has fewer than System::slots, or a firmware uses one. Before or after it

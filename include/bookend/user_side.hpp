@@ -36,11 +36,7 @@ class user_side : public kernel_side<System> {
     const unsigned pool = this->pool_of(encoded.value());
     if (const refusal no = take(t.first_, t, pool, where)) return no;
 
-    b.owner_ = &t;
-    b.where_ = where;
-    b.index_ = free_index(t, where);
-    b.cells_[b.live_] = {encoded.value(), ++b.generation_, how == start::enabled};
-    link(t, b);
+    enlist(b, t, where, free_index(t, where), encoded.value(), how == start::enabled);
     if (const refusal no = reload(t, where, if_it_fails::go_back)) {
       unlink(t, b);
       (void)reload(t, user::everywhere, if_it_fails::go_on);
@@ -92,11 +88,7 @@ class user_side : public kernel_side<System> {
       const auto& cell = p->live();
       // Fits, since the parent's does and tasks do not compete.
       (void)take(child.first_, child, this->pool_of(cell.setting), p->where_);
-      b->owner_ = &child;
-      b->where_ = p->where_;
-      b->index_ = p->index_;
-      b->cells_[b->live_] = {cell.setting, ++b->generation_, cell.on};
-      link(child, *b);
+      enlist(*b, child, p->where_, p->index_, cell.setting, cell.on);
       detail::store_release(b->registered_, std::uint8_t{1});
     }
   }
@@ -175,6 +167,14 @@ class user_side : public kernel_side<System> {
 
   // The task's list: a context switch may walk it at any time.
 
+  static void enlist(user& b, task_type& t, unsigned where, std::uint8_t index, const typename System::setting& setting,
+                     bool on) noexcept {
+    b.owner_ = &t;
+    b.where_ = where;
+    b.index_ = index;
+    b.cells_[b.live_] = {setting, ++b.generation_, on};
+    link(t, b);
+  }
   static void link(task_type& t, user& b) noexcept {
     user** at = &t.first_;
     while (*at != nullptr && (*at)->where_ <= b.where_) at = &(*at)->next_;
@@ -221,7 +221,7 @@ class user_side : public kernel_side<System> {
   refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
     const mask failed = this->run(
         reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t, then); });
-    return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
+    return this->hardware_on(failed);
   }
 };
 
