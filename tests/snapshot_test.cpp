@@ -50,12 +50,12 @@ TEST_CASE("a snapshot says of each slot who holds it, what it watches, whether i
   CHECK(std::string(s.slots[2].name) == "on");
   CHECK(s.slots[2].on);
   CHECK(s.slots[2].watched == reads);
-  CHECK(s.slots[2].generation == 2);  // registered, then re-aimed
+  CHECK(s.slots[2].generation == 4);  // registered, then re-aimed: two changes
   CHECK(s.slots[1].state == slot_state::kernel);
   CHECK(std::string(s.slots[1].name) == "off");
   CHECK_FALSE(s.slots[1].on);
   CHECK(s.slots[1].watched == writes);
-  CHECK(s.slots[1].generation == 1);
+  CHECK(s.slots[1].generation == 2);
   CHECK(s.slots[0].state == slot_state::user);
   CHECK(std::string(s.slots[0].name) == "wide");
   CHECK(s.slots[0].cookie == 0xc0ffee);

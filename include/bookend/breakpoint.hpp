@@ -2,9 +2,10 @@
 // include/bookend/breakpoint.hpp — what the two tenants register: kernel breakpoints, and the user breakpoints of a task.
 #pragma once
 #include <bookend/assert.hpp>
-#include <bookend/backend.hpp>
 #include <bookend/builtin.hpp>
 #include <bookend/cpumask.hpp>
+#include <bookend/intent.hpp>
+#include <bookend/platform.hpp>
 
 namespace bookend {
 
@@ -12,6 +13,10 @@ template <class System>
 struct hit;
 template <class System>
 class shelf;
+template <class System>
+class posted_side;
+template <class System>
+class post_view;
 template <class System>
 class kernel_side;
 template <class System>
@@ -22,6 +27,8 @@ template <class System>
 class handler_view;
 template <class System>
 class cpu_view;
+template <system System>
+class row;
 
 /// How a breakpoint starts. Disabled keeps its slot all the same.
 enum class start : bool { disabled, enabled };
@@ -38,7 +45,7 @@ class breakpoint {
   /// Any context. The string is the caller's and outlives the registration.
   [[nodiscard]] constexpr const char* name() const noexcept { return name_; }
   /// True when no manager uses this object: it may be registered again or freed. Any context, one load.
-  [[nodiscard]] constexpr bool idle() const noexcept { return detail::load_acquire(registered_) == 0; }
+  [[nodiscard]] constexpr bool idle() const noexcept { return detail::load_acquire(state_) == unused; }
 
   breakpoint(const breakpoint&) = delete;
   breakpoint& operator=(const breakpoint&) = delete;
@@ -51,9 +58,11 @@ class breakpoint {
   ~breakpoint() = default;
 #endif
 
+  /// registered: any verb may claim it. claimed: one is at it. leaving: its unregistering has been posted, and waits to be reaped.
+  enum state : std::uint8_t { unused, registered, claimed, leaving };
+
   const char* name_;
-  std::uint32_t generation_ = 0;  // one more at each registration and everywhere-modify; survives re-registration
-  std::uint8_t registered_ = 0;   // written under the owner lock
+  std::uint8_t state_ = unused;
 };
 
 /// Watches for the kernel, on every CPU of a mask, whoever runs there. The handler runs in the trap, on the CPU that hit, with
@@ -70,11 +79,15 @@ class kernel_breakpoint : public breakpoint {
   constexpr void operator()(const hit<System>& h) const { on_hit_(h); }
 
  private:
+  friend class posted_side<System>;
+  friend class post_view<System>;
   friend class kernel_side<System>;
+  template <system>
+  friend class row;
   handler on_hit_;
-  cpumask<System::max_cpus> cpus_{};    // owner lock
-  typename System::setting setting_{};  // owner lock: what an everywhere verb installed last
-  bool enabled_ = false;                // owner lock: what an everywhere verb asked for last; each CPU's row has its own
+  cpumask<System::max_cpus> cpus_{};           // owner lock; read in any context
+  intent<typename System::setting> intent_{};  // whoever has claimed it; read in any context
+  kernel_breakpoint* next_leaving_ = nullptr;  // who posted its unregistering
 };
 
 /// Watches for one task, on whatever CPU it runs (wide), or while it runs on one CPU (pinned). A hit is handed to the kernel as a
@@ -112,6 +125,7 @@ class user_breakpoint : public breakpoint {
   // A verb fills the spare cell under the owner lock and turns live_ with release; once its cross-call has been everywhere,
   // nobody reads the old cell any more, and it is the spare.  With one cell, a switch could read half of a change.
   cell cells_[2]{};
+  std::uint32_t generation_ = 0;  // one more at each registration and modify; survives re-registration
   std::uint8_t live_ = 0;
   std::uint8_t index_ = 0;
   unsigned where_ = everywhere;  // pinned: cpu + 1

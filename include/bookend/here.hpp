@@ -52,6 +52,14 @@ class cpu_view : public handler_view<System> {
   /// that hit, collects the user ones, and says what is left for others. One status read and write, then the hits. No lock.
   trap_result<System> trap(typename System::frame& frame) const noexcept;
 
+  /// The answer to the platform's post_on(): takes over what was posted for this CPU. Guard, not inside a trap. A look at each
+  /// slot that the kernel holds; register writes as for the verbs that were posted.
+  void sync() const noexcept
+    requires can_post<System>
+  {
+    if (auto& r = this->own_row(); r.online()) r.catch_up(this->shelf_->system_, this->cpu());
+  }
+
   /// See quiet_scope. Guard or trap or NMI. One control write if anything is on, and one at the end if anything is wanted then.
   [[nodiscard]] quiet_scope<System> quiet() const noexcept { return {this->shelf_->system_, this->own_row(), this->cpu()}; }
 
@@ -88,6 +96,11 @@ class here_view {
   }
   auto switch_to(const task<System>& prev, const task<System>& next) const noexcept { return view().switch_to(prev, next); }
   trap_result<System> trap(typename System::frame& frame) const noexcept { return view().trap(frame); }
+  void sync() const noexcept
+    requires can_post<System>
+  {
+    view().sync();
+  }
   [[nodiscard]] quiet_scope<System> quiet() const noexcept { return view().quiet(); }
   refusal lend() const noexcept { return view().lend(); }
   refusal restore() const noexcept { return view().restore(); }

@@ -1,22 +1,39 @@
 // SPDX-License-Identifier: MIT
 // include/bookend/kernel_side.hpp — the everywhere verbs of kernel breakpoints. Bodies; the promises stand in slot_manager.hpp.
 #pragma once
-#include <bookend/shelf.hpp>
+#include <bookend/posted.hpp>
 
 namespace bookend {
 
 /// Every function runs under the owner lock and answers with nothing changed when it refuses.
 template <class System>
-class kernel_side : public shelf<System> {
+class kernel_side : public posted_side<System> {
  protected:
-  using base = shelf<System>;
+  using base = posted_side<System>;
   using typename base::image;
   using typename base::mask;
   using typename base::row_type;
   using breakpoint_type = kernel_breakpoint<System>;
   using base::base;
 
+  // Every verb of both sides begins with what handlers have left to do.
+
+  template <class Body>
+  auto owned(Body body) noexcept {
+    return base::owned([&] { return reap_departed(), body(); });
+  }
+  template <class Body>
+  refusal owned(verb what, const char* name, Body body) noexcept {
+    return base::owned(what, name, [&] { return reap_departed(), body(); });
+  }
+  template <class Body>
+  refusal tried(verb what, const char* name, Body body) noexcept {
+    return base::tried(what, name, [&] { return reap_departed(), body(); });
+  }
+
   refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
+    if constexpr (can_post<System>)
+      while (detail::load_acquire(b.state_) == breakpoint_type::leaving) reap_departed();
     if (!b.idle()) return reason::already_registered;
     if (m.none()) return reason::empty_mask;
     const auto encoded = this->accept(side::kernel, r);
@@ -24,60 +41,68 @@ class kernel_side : public shelf<System> {
     const unsigned pool = this->pool_of(encoded.value());
     if (const refusal no = take(pool, m)) return no;
 
-    b.setting_ = encoded.value();
-    b.enabled_ = how == start::enabled;
-    ++b.generation_;
+    this->leave_in(b, breakpoint_type::claimed);
+    b.intent_.start(encoded.value(), how == start::enabled);
     if (const refusal no = place_on(b, m)) {
       release(pool, m);
+      this->leave_in(b, breakpoint_type::unused);
       return no;
     }
-    b.cpus_ = m;
-    detail::store_release(b.registered_, std::uint8_t{1});
+    this->replace(b.cpus_, m);
+    this->leave_in(b, breakpoint_type::registered);
     return {};
   }
 
   refusal do_unregister(breakpoint_type& b) noexcept {
-    if (b.idle()) return reason::not_registered;
-    const mask stuck = this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
-    release(this->pool_of(b.setting_), b.cpus_);
-    b.cpus_ = {};
-    detail::store_release(b.registered_, std::uint8_t{0});
-    return this->hardware_on(stuck);
+    if (!claim(b)) return reason::not_registered;
+    return withdraw(b);
   }
 
   refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
-    if (b.idle()) return reason::not_registered;
+    if (!claim(b)) return reason::not_registered;
+    const std::uint32_t generation = b.intent_.next();
     const refusal no = this->on_each(
         b.cpus_,
         [&](row_type& r, cpu_id cpu) {
-          const slot_id s = r.slot_of(&b);
+          const slot_id s = up_to_date(b, r, true);
           r.remember(s);
-          return r.set_on(this->system_, cpu, r.slots_of(&b), wanted, if_it_fails::go_back);
+          if (!r.set_on(this->system_, cpu, r.slots_of(&b), wanted, if_it_fails::go_back)) return false;
+          r.acknowledge(s, generation);
+          return true;
         },
         [&](row_type& r, cpu_id cpu) {
           return r.set_on(this->system_, cpu, r.slots_of(&b), r.undo.on != 0, if_it_fails::go_on);
         });
-    if (!no) b.enabled_ = wanted;
+    if (!no) b.intent_.turn(wanted);
+    unclaim(b);
     return no;
   }
 
   refusal do_modify(breakpoint_type& b, const request& q) noexcept {
-    if (b.idle()) return reason::not_registered;
+    if (!claim(b)) return reason::not_registered;
+    const refusal no = modify_claimed(b, q);
+    unclaim(b);
+    return no;
+  }
+  refusal modify_claimed(breakpoint_type& b, const request& q) noexcept {
     const auto encoded = this->accept(side::kernel, q);
     if (!encoded) return encoded.why();
     const auto& setting = encoded.value();
-    const unsigned from = this->pool_of(b.setting_);
+    const unsigned from = pool_now(b);
     const unsigned to = this->pool_of(setting);
     if (from != to)
       if (const refusal no = take(to, b.cpus_)) return no;
-    const std::uint32_t generation = ++b.generation_;  // a failed attempt has used it up: CPUs that had it may have hit
+    const std::uint32_t generation = b.intent_.next();
     const refusal no = this->on_each(
         b.cpus_,
         [&](row_type& r, cpu_id cpu) {
-          const slot_id s = r.slot_of(&b);
+          const slot_id s = up_to_date(b, r, false);
           r.remember(s);
-          if (from == to) return r.retarget(this->system_, cpu, s, setting, generation, if_it_fails::go_back);
-          return swap(b, r, cpu, s, kernel_slot(System::pools[to], r.kernel), setting, generation, if_it_fails::go_back);
+          if (from != to)
+            return swap(b, r, cpu, s, kernel_slot(System::pools[to], r.kernel), setting, generation, if_it_fails::go_back);
+          if (!r.retarget(this->system_, cpu, s, setting, generation, if_it_fails::go_back)) return false;
+          r.acknowledge(s, generation);
+          return true;
         },
         [&](row_type& r, cpu_id cpu) {
           const slot_id s = r.slot_of(&b);
@@ -85,15 +110,21 @@ class kernel_side : public shelf<System> {
           return swap(b, r, cpu, s, r.undo.slot, r.undo.aim, r.undo.generation, if_it_fails::go_on);
         });
     if (from != to) release(no ? to : from, b.cpus_);
-    if (no) return no;
-    b.setting_ = setting;
-    return {};
+    if (no)
+      b.intent_.skip();  // CPUs that had it may have hit
+    else
+      b.intent_.aim(setting);
+    return no;
   }
 
   refusal do_move(breakpoint_type& b, const mask& m) noexcept {
-    if (b.idle()) return reason::not_registered;
-    if (m.none()) return reason::empty_mask;
-    const unsigned pool = this->pool_of(b.setting_);
+    if (!claim(b)) return reason::not_registered;
+    const refusal no = m.none() ? refusal{reason::empty_mask} : move_claimed(b, m);
+    unclaim(b);
+    return no;
+  }
+  refusal move_claimed(breakpoint_type& b, const mask& m) noexcept {
+    const unsigned pool = pool_now(b);
     const mask added = m - b.cpus_;
     const mask left = b.cpus_ - m;
     if (const refusal no = take(pool, added)) return no;
@@ -119,7 +150,7 @@ class kernel_side : public shelf<System> {
       return no;
     }
     release(pool, left);
-    b.cpus_ = m;
+    this->replace(b.cpus_, m);
     return {};
   }
 
@@ -153,6 +184,54 @@ class kernel_side : public shelf<System> {
   }
 
  private:
+  /// False if it is not registered, or not any more. A post is over in a few instructions; the caller keeps others out after it.
+  bool claim(breakpoint_type& b) noexcept {
+    if constexpr (can_post<System>) {
+      for (;;) switch (this->try_claim(b)) {
+          case breakpoint_type::registered:
+            return true;
+          case breakpoint_type::unused:
+            return false;
+          case breakpoint_type::leaving:
+            reap_departed();
+            break;
+          default:
+            break;
+        }
+    } else {
+      return !b.idle();
+    }
+  }
+  void unclaim(breakpoint_type& b) noexcept {
+    if constexpr (can_post<System>) this->leave_in(b, breakpoint_type::registered);
+  }
+  /// Takes it from all its CPUs. Precondition: nobody else has claimed it, nor will.
+  refusal withdraw(breakpoint_type& b) noexcept {
+    const mask stuck = this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
+    release(pool_now(b), b.cpus_);
+    this->replace(b.cpus_, {});
+    this->leave_in(b, breakpoint_type::unused);
+    return this->hardware_on(stuck);
+  }
+  void reap_departed() noexcept {
+    if constexpr (can_post<System>)
+      for (breakpoint_type* b = this->departed(); b != nullptr;) {
+        breakpoint_type& gone = *b;
+        b = b->next_leaving_;
+        (void)withdraw(gone);
+      }
+  }
+  /// Its slot here, and in the row what was posted for it before. The verb that asks flushes, and acknowledges its own change.
+  slot_id up_to_date(breakpoint_type& b, row_type& r, bool aims) noexcept {
+    const slot_id s = r.slot_of(&b);
+    if constexpr (can_post<System>) {
+      std::uint32_t has[System::slots];
+      (void)r.absorb(row_type::bit(s), has, aims);
+    }
+    return s;
+  }
+  [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept { return base::pool_of(b.intent_.read().setting); }
+
   static constexpr slot_mask all_slots() noexcept {
     slot_mask m = 0;
     for (const slot_mask pool : System::pools) m |= pool;
@@ -186,8 +265,10 @@ class kernel_side : public shelf<System> {
     wish.kernel = row_type::bit(s);
   }
   bool place(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
-    const slot_id s = kernel_slot(System::pools[this->pool_of(b.setting_)], r.kernel);
-    return occupy(b, r, cpu, s, b.setting_, b.generation_, b.enabled_, if_it_fails::go_back);
+    const auto wanted = b.intent_.read();
+    const slot_id s = kernel_slot(System::pools[base::pool_of(wanted.setting)], r.kernel);
+    r.acknowledge(s, wanted.generation);
+    return occupy(b, r, cpu, s, wanted.setting, wanted.aimed, wanted.on, if_it_fails::go_back);
   }
   /// Takes a slot that neither the kernel nor the running task holds.
   bool occupy(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id s, const typename System::setting& setting,
@@ -209,6 +290,7 @@ class kernel_side : public shelf<System> {
   /// disable finds it whenever it comes.
   bool swap(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id from, slot_id to, const typename System::setting& setting,
             std::uint32_t generation, if_it_fails then) noexcept {
+    r.acknowledge(to, generation);
     const bool taken = occupy(b, r, cpu, to, setting, generation, false, then);
     if (!taken && then == if_it_fails::go_back) return false;
     r.carry(from, to);

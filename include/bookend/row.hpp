@@ -106,6 +106,66 @@ class alignas(64) row : public row_registers<System> {
   }
   [[nodiscard]] bool silenced() const noexcept { return this->silenced_ != 0; }
 
+  // The posted scope. A breakpoint's intent is what it shall be here; what was last taken over of it, `applied_` says.
+
+  /// Takes over what has been posted for the breakpoints that hold slots here, in one go. One that is being written at this
+  /// moment is left out, its writer will ask again; or, with `wait`, waited for. Not inside a trap, nor another verb of this CPU.
+  void catch_up(System& sys, cpu_id cpu, bool wait = false) noexcept {
+    while (!catch_up(sys, cpu, kernel & ~this->withheld_) && wait) {
+    }
+  }
+  /// The same for some of them, also inside a trap: there it may interrupt somebody who is rewriting a slot of this CPU, and then
+  /// it does no more than to switch off what shall be off. False if something is left to do.
+  bool catch_up(System& sys, cpu_id cpu, slot_mask which) noexcept {
+    if (this->editing() || catching_up_) return only_switch_off(sys, cpu, which);
+    catching_up_ = true;
+    std::uint32_t has[System::slots];
+    const slot_mask whole = absorb(which, has);
+    (void)this->flush(sys, cpu);
+    each_slot(whole, [&](slot_id s) { acknowledge(s, has[s]); });
+    detail::compiler_barrier();
+    catching_up_ = false;
+    return whole == which;
+  }
+  /// What catch_up() does to the row; the caller flushes, then acknowledges the generations in `has`. The slots that are done.
+  /// Without `aims`: for a verb that will re-aim them anyway.
+  slot_mask absorb(slot_mask which, std::uint32_t (&has)[System::slots], bool aims = true) noexcept {
+    slot_mask whole = 0;
+    each_slot(which, [&](slot_id s) {
+      const std::uint32_t had = has[s] = applied_[s];
+      typename intent<setting>::value v;
+      if (!intent_of(s).try_read(v)) return;
+      whole |= bit(s);
+      if (!later(v.generation, had)) return;
+      this->edit_ |= bit(s);
+      this->bump();
+      std::uint32_t seen;
+      do {  // whoever interrupts this switches off at once: what is stored after it must have been read after it
+        seen = this->version_;
+        detail::compiler_barrier();
+        if (!intent_of(s).try_read(v)) whole &= ~bit(s);
+        if ((whole & bit(s)) == 0) break;
+        if (aims && later(v.aimed, had)) put(s, v.setting, v.aimed);
+        if (later(v.turned, had)) detail::store_relaxed(on[s], static_cast<std::uint8_t>(v.on));
+        detail::compiler_barrier();
+      } while (this->version_ != seen);
+      this->edit_ &= ~bit(s);
+      this->bump();
+      has[s] = v.generation;
+    });
+    return whole;
+  }
+  /// This CPU has all of a holder's changes up to this one, in the hardware, too.
+  void acknowledge(slot_id s, std::uint32_t generation) noexcept {
+    if constexpr (can_post<System>) detail::store_release(applied_[s], generation);
+  }
+  /// True when `holder` holds a slot here and has not got that change yet. Any context, on any CPU.
+  [[nodiscard]] bool behind(const void* holder, std::uint32_t generation) const noexcept {
+    for (slot_id s = 0; s < System::slots; ++s)
+      if (detail::load_acquire(holders[s]) == holder && later(generation, detail::load_acquire(applied_[s]))) return true;
+    return false;
+  }
+
  private:
   template <class Do, class Undo>
   bool attempt(System& sys, cpu_id cpu, slot_mask which, if_it_fails then, Do change, Undo change_back) noexcept {
@@ -146,7 +206,7 @@ class alignas(64) row : public row_registers<System> {
     const slot_mask held = which & (wish.kernel | wish.user);
     each_slot(which, [&](slot_id s) {
       const bool stays = (held & bit(s)) != 0;
-      holders[s] = stays ? wish.holders[s] : nullptr;
+      detail::store_release(holders[s], stays ? wish.holders[s] : nullptr);  // another CPU may ask whether it is behind
       const bool withheld = stays && holders[s] == nullptr;
       this->withheld_ = (this->withheld_ & ~bit(s)) | (withheld ? bit(s) : 0);
       if (holders[s] != nullptr) put(s, wish.settings[s], wish.generations[s]);
@@ -158,6 +218,28 @@ class alignas(64) row : public row_registers<System> {
     this->edit_ &= ~which;
     this->bump();
   }
+
+  [[nodiscard]] const intent<setting>& intent_of(slot_id s) const noexcept {
+    return static_cast<const kernel_breakpoint<System>*>(holders[s])->intent_;
+  }
+  bool only_switch_off(System& sys, cpu_id cpu, slot_mask which) noexcept {
+    slot_mask off = 0;
+    bool left = false;
+    each_slot(which, [&](slot_id s) {
+      typename intent<setting>::value v;
+      const bool whole = intent_of(s).try_read(v);
+      left = left || !whole || later(v.generation, applied_[s]);
+      if (whole && !v.on && later(v.turned, applied_[s])) off |= bit(s);
+    });
+    if (off != 0) {
+      wish_on(off, false);
+      (void)this->flush(sys, cpu);
+    }
+    return !left;
+  }
+
+  std::uint32_t applied_[System::slots]{};  // the holder's generation that this CPU has
+  bool catching_up_ = false;
 };
 
 }  // namespace bookend

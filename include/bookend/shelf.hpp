@@ -195,7 +195,7 @@ class shelf {
       [[maybe_unused]] const bool good = (*k.step)(r, cpu);
       if constexpr (can_fail<System>) r.undo.failed = !good;
     };
-    const mask remote = m & online_;
+    const mask remote = m & online_;  // under the lock it stands
     if (remote.any()) system_.run_on(remote, once, &c);
     for (cpu_id cpu : m - online_) once(&c, cpu);
     mask failed;
@@ -203,6 +203,24 @@ class shelf {
       for (cpu_id cpu : m)
         if (rows_[cpu].undo.failed) failed.set(cpu);
     return failed;
+  }
+
+  // Masks that the lock's owner writes while others read them, a word at a time: nobody needs two words of one moment.
+
+  static mask copy_of(const mask& from) noexcept {
+    mask m;
+    for (unsigned i = 0; i < mask::word_count; ++i) m.words()[i] = detail::load_relaxed(from.words()[i]);
+    return m;
+  }
+  static void replace(mask& to, const mask& from) noexcept {
+    for (unsigned i = 0; i < mask::word_count; ++i) detail::store_relaxed(to.words()[i], from.words()[i]);
+  }
+  /// The CPUs that are online, in any context.
+  [[nodiscard]] mask online_now() const noexcept { return copy_of(online_); }
+  void set_online(cpu_id cpu, bool yes) noexcept {
+    mask m = online_;
+    yes ? m.set(cpu) : m.clear(cpu);
+    replace(online_, m);
   }
 
   System system_{};

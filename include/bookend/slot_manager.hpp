@@ -27,6 +27,7 @@ class slot_manager : public user_side<System> {
   using task = bookend::task<System>;
   using hit = bookend::hit<System>;
   using trap_result = bookend::trap_result<System>;
+  using ticket = bookend::ticket<System>;
   using snapshot_type = bookend::snapshot<System>;
   using base::base;
 
@@ -160,12 +161,18 @@ class slot_manager : public user_side<System> {
   [[nodiscard]] refusal cpu_online(cpu_id cpu) noexcept {
     return this->owned(verb::online, "", [&]() -> refusal {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
-      this->online_.set(cpu);
+      this->set_online(cpu, true);
       const auto come = [&](row<System>& r, cpu_id c) {
-        return (r.online() && !r.silenced()) || r.come_online(this->system_, c);
+        if (r.online() && !r.silenced()) return true;
+        if constexpr (can_post<System>) {
+          // Whoever has posted before this line is seen below; whoever posts after it sees this CPU online, and asks it again.
+          __atomic_thread_fence(__ATOMIC_SEQ_CST);
+          r.catch_up(this->system_, c, true);
+        }
+        return r.come_online(this->system_, c);
       };
       if (this->run(mask::of(cpu), come).none()) return {};
-      this->online_.clear(cpu);
+      this->set_online(cpu, false);
       return {reason::hardware, cpu};
     });
   }
@@ -176,7 +183,7 @@ class slot_manager : public user_side<System> {
       if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
       if (!this->online_.test(cpu)) return {};
       const mask failed = this->run(mask::of(cpu), [&](row<System>& r, cpu_id c) { return r.go_offline(this->system_, c); });
-      this->online_.clear(cpu);
+      this->set_online(cpu, false);
       return this->hardware_on(failed);
     });
   }
@@ -207,6 +214,40 @@ class slot_manager : public user_side<System> {
   /// first of.
   [[nodiscard]] mask full(const mask& cpus = mask::all(), unsigned pool = 0) noexcept {
     return this->owned([&] { return this->in_pool(pool, [&](auto& l) { return l.full_kernel(cpus); }); });
+  }
+
+  // The posted scope: everywhere without waiting. On kernel breakpoints, where the platform has post_on() and no write can fail.
+
+  /// Any context; what its verbs need stands there.
+  [[nodiscard]] post_view<System> post() noexcept
+    requires can_post<System>
+  {
+    return post_view<System>{*this};
+  }
+  /// True when every online CPU that holds a slot for the ticket's breakpoint has that change or a later one; from then on no
+  /// handler is called for what it was before. Any context. A few loads a CPU.
+  [[nodiscard]] bool settled(const ticket& t) const noexcept
+    requires can_post<System>
+  {
+    return this->first_behind(t) == System::max_cpus;
+  }
+  /// Looks up to `rounds` times whether it is settled. would_block names the first CPU that is behind. Any context; with
+  /// cross-calls held off, this CPU may be the one that is behind.
+  [[nodiscard]] refusal wait(const ticket& t, std::uint32_t rounds) const noexcept
+    requires can_post<System>
+  {
+    for (;; --rounds) {
+      const cpu_id behind = this->first_behind(t);
+      if (behind == System::max_cpus) return {};
+      if (rounds == 0) return {reason::would_block, behind};
+    }
+  }
+  /// Gives back the slots of breakpoints whose unregistering was posted; then they are idle(). Every other everywhere verb does
+  /// the same first. Thread context.
+  void reap() noexcept
+    requires can_post<System>
+  {
+    this->owned([] {});
   }
 
   // Views of one CPU. Any context; what each of their verbs needs stands there.

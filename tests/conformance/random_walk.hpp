@@ -18,6 +18,7 @@ class random_walk {
   static constexpr unsigned cpus = Machine::max_cpus;
   static constexpr unsigned slots = system::slots;
   static constexpr unsigned pools = bookend::pool_count<system>;
+  static constexpr bool can_post = bookend::can_post<system>;
 
   explicit random_walk(unsigned seed) : random_(seed) {
     model.slots = slots;
@@ -48,6 +49,8 @@ class random_walk {
         {4, &random_walk::kernel_set_on},
         {6, &random_walk::kernel_modify},
         {4, &random_walk::kernel_move},
+        {can_post ? 12 : 0, &random_walk::post},
+        {can_post ? 8 : 0, &random_walk::deliver},
         {12, &random_walk::user_register},
         {5, &random_walk::user_unregister},
         {4, &random_walk::user_set_on},
@@ -95,6 +98,7 @@ class random_walk {
         expect(e.of_kernel ? slot.name == kernels_[e.id]->text : slot.cookie == users_[e.id]->cookie(), "the holder" + at);
       }
     }
+    check_tickets();
     if (const auto bad = m.difference())
       expect(false, std::string("cpu ") + std::to_string(bad.cpu) + " slot " + std::to_string(bad.slot) + ' ' + bad.what);
     return wrong;
@@ -180,7 +184,7 @@ class random_walk {
     const auto got = m.slots.register_breakpoint(b, r, some, enabled ? bookend::start::enabled : bookend::start::disabled);
     if (idle && expected.why == "granted") {
       auto& k = model.kernels[id];
-      k.everywhere = {r, enabled, ++kernel_generation_[id]};
+      k.everywhere = {r, enabled, kernel_generation_[id] += 2};
       for (unsigned c : on) model.place(id, c);
       k.cpus = on;
     }
@@ -195,6 +199,7 @@ class random_walk {
     if (pick(2) == 0) {  // its storage is free: whoever looks at it now, looks at nothing of ours
       kernels_[id] = std::make_unique<kernel>(*this, id);
       kernel_generation_[id] = 0;
+      tickets_.erase(id);
     }
   }
   void kernel_set_on() {
@@ -205,6 +210,8 @@ class random_walk {
     if (expected.why == "granted") {
       auto& k = model.kernels.at(id);
       k.everywhere.on = on;
+      k.arrive_everywhere();
+      kernel_generation_[id] += 2;
       for (auto& [c, w] : k.here) w.on = on;
     }
     note(std::string(on ? "enable k" : "disable k") + std::to_string(id), got, expected);
@@ -219,7 +226,8 @@ class random_walk {
       const bool moves = to != model.pool_of(k.everywhere.what);
       expected = moves ? model.kernel_may(k.cpus, to) : shelf_model::refusal{};
       if (expected.why == "granted") {
-        ++kernel_generation_[id];
+        kernel_generation_[id] += 2;
+        k.arrive_everywhere();
         if (moves)
           for (auto& [c, s] : k.slot) s = model.kernel_slot(c, to);
         k.everywhere.what = r;
@@ -243,11 +251,67 @@ class random_walk {
       if (expected.why == "granted") {
         for (unsigned c : added) model.place(id, c);
         for (unsigned c : k.cpus)
-          if (to.count(c) == 0) k.slot.erase(c), k.here.erase(c);
+          if (to.count(c) == 0) k.slot.erase(c), k.here.erase(c), k.posted.erase(c);
         k.cpus = to;
       }
     }
     note("move k" + std::to_string(id), m.slots.move(*kernels_[id], some), expected);
+  }
+  /// A post from a random CPU: there at once, elsewhere when it is delivered.
+  void post() {
+    if constexpr (bookend::can_post<system>) {
+      const unsigned id = pick(KernelBreakpoints), c = pick(cpus), what = pick(8);
+      auto& b = *kernels_[id];
+      const auto r = any_request();
+      shelf_model::refusal expected{"not_registered"};
+      const auto it = model.kernels.find(id);
+      if (it != model.kernels.end()) {
+        expected.why = what >= 3 || model.pool_of(r) == model.pool_of(it->second.everywhere.what) ? "granted" : "unsupported";
+      }
+      const auto got = m.guarded(c, [&](auto) {
+        const auto posts = m.slots.post();
+        return what < 3   ? posts.modify(b, r)
+               : what < 5 ? posts.enable(b)
+               : what < 7 ? posts.disable(b)
+                          : posts.unregister_breakpoint(b);
+      });
+      note("post " + std::to_string(what) + " to k" + std::to_string(id), got.why(), expected);
+      if (expected.why != "granted" || !got) return;
+      auto& k = it->second;
+      const std::uint32_t generation = kernel_generation_[id] += 2;
+      expect(got.value().generation == generation, "the ticket");
+      if (what < 3) k.everywhere = {r, k.everywhere.on, generation};
+      if (what >= 3) k.everywhere.on = what < 5;
+      for (unsigned on : k.cpus) k.posted[on].push_back({what < 3, k.everywhere});
+      if (model.cpus[c].online) k.arrive(c);
+      tickets_[id] = got.value();
+      if (what == 7) {
+        expect(!b.idle(), "idle before anybody has reaped");
+        expect(m.guarded(c, [&](auto) { return m.slots.post().enable(b); }).why() == bookend::reason::not_registered,
+               "a breakpoint that is leaving is not registered any more");
+        model.kernels.erase(it);
+        if (pick(2) == 0) m.slots.reap(), expect(b.idle(), "reaped, and not idle");
+      }
+    }
+  }
+  void deliver() {
+    if constexpr (bookend::can_post<system>) {
+      const unsigned c = pick(cpus);
+      did = "deliver to cpu " + std::to_string(c);
+      if (m.system().posted().test(c) && model.cpus[c].online)
+        for (auto& [id, k] : model.kernels) k.arrive(c);
+      m.deliver(c);
+    }
+  }
+  void check_tickets() {
+    if constexpr (bookend::can_post<system>)
+      for (const auto& [id, k] : model.kernels) {
+        bool settled = true;
+        for (unsigned c : k.cpus) settled = settled && (!model.cpus[c].online || k.posted.count(c) == 0);
+        if (tickets_.count(id) != 0)
+          expect(m.slots.settled(tickets_.at(id)) == settled && !m.slots.wait(tickets_.at(id), 1) == settled,
+                 "whether k" + std::to_string(id) + " is settled");
+      }
   }
   void user_register() {
     const unsigned id = pick(UserBreakpoints), t = pick(Tasks);
@@ -368,6 +432,7 @@ class random_walk {
       litter(c);
       note("online " + std::to_string(c), m.online(c), {});
       cpu.online = true;
+      for (auto& [id, k] : model.kernels) k.arrive(c);
       cpu.running = -1;
       cpu.lent = cpu.silenced = false;
     }
@@ -519,6 +584,7 @@ class random_walk {
   std::vector<std::unique_ptr<user>> users_;
   std::vector<std::unique_ptr<task>> tasks_;
   std::map<unsigned, std::uint32_t> kernel_generation_, user_generation_;
+  std::map<unsigned, bookend::ticket<system>> tickets_;  ///< the last of each
   std::vector<told> got_;
   int victim_ = -1;
   unsigned withheld_ = 0;

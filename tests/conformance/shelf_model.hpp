@@ -28,6 +28,26 @@ struct shelf_model {
     modelled_watch everywhere;                ///< what an everywhere verb asked for last
     std::map<unsigned, unsigned> slot;        ///< per CPU
     std::map<unsigned, modelled_watch> here;  ///< per CPU, with what here-verbs did
+    struct change {
+      bool aims;
+      modelled_watch to;
+    };
+    std::map<unsigned, std::vector<change>> posted;  ///< per CPU, what has not arrived there
+
+    void arrive(unsigned c) {
+      if (here.count(c) != 0)
+        for (const change& p : posted[c]) {
+          modelled_watch& w = here.at(c);
+          if (p.aims)
+            w = {p.to.what, w.on, p.to.generation};
+          else
+            w.on = p.to.on;
+        }
+      posted.erase(c);
+    }
+    void arrive_everywhere() {
+      for (unsigned c : cpus) arrive(c);
+    }
   };
   static constexpr int wide = -1;
   struct user {
@@ -113,6 +133,7 @@ struct shelf_model {
     const unsigned s = kernel_slot(c, pool_of(k.everywhere.what));
     k.slot[c] = s;
     k.here[c] = k.everywhere;
+    k.posted.erase(c);
   }
   /// A task's breakpoints for a CPU, in its order: wide ones as registered, then the pinned ones.
   std::vector<unsigned> list_of(unsigned task, unsigned c) const {

@@ -100,6 +100,20 @@ class machine_of : public logbook<System::slots> {
     const auto quiet = slots.on(cpu).quiet();
     f();
   }
+  /// The CPU answers what was posted for it, if anything was: it takes a cross-call interrupt. Not while it is in a trap.
+  void deliver(cpu_id cpu)
+    requires can_post<System>
+  {
+    if (!system().posted().test(cpu)) return;
+    system().answered(cpu);  // first: what is posted from now on is another request
+    guarded(cpu, [](const auto& view) { view.sync(); });
+  }
+  /// Every CPU does.
+  void deliver()
+    requires can_post<System>
+  {
+    for (cpu_id cpu = 0; cpu < max_cpus; ++cpu) deliver(cpu);
+  }
   refusal online(cpu_id cpu) {
     if (cpu < max_cpus) system().set_online(cpu, true);  // it answers cross-calls first
     return noting_online(cpu, slots.cpu_online(cpu));

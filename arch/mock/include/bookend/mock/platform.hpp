@@ -17,6 +17,7 @@ struct complaint_desk {
 ///   lock       thread context only (no guard, no trap), and not while it is held
 ///   guard      tokens come back in the reverse order, on the CPU that gave them
 ///   this_cpu   under the guard or in a trap
+///   post_on    under the guard or in a trap
 ///   run_on     lock held, no guard, only online CPUs, not inside a cross-call or a trap
 template <unsigned Cpus>
 class platform {
@@ -57,6 +58,11 @@ class platform {
       leave_guard(here);
     }
   }
+  /// Noted, and answered when the test says so: as late as on a machine whose CPUs have other things to do.
+  constexpr void post_on(const cpumask<Cpus>& mask) noexcept {
+    expect(!thread_context(), "post_on() without the guard");
+    posted_ |= mask;
+  }
   constexpr bool may_watch(side s, range r) const noexcept {
     if (denied_.length != 0 && r.overlaps(denied_)) return false;
     return s == side::kernel || user_end_ == 0 || r.last() < user_end_;
@@ -67,6 +73,9 @@ class platform {
   /// The CPUs that answer cross-calls.
   [[nodiscard]] constexpr const cpumask<Cpus>& online() const noexcept { return online_; }
   constexpr void set_online(cpu_id cpu, bool yes) noexcept { yes ? online_.set(cpu) : online_.clear(cpu); }
+  /// The CPUs that were asked by post_on() and have not answered.
+  [[nodiscard]] constexpr const cpumask<Cpus>& posted() const noexcept { return posted_; }
+  constexpr void answered(cpu_id cpu) noexcept { posted_.clear(cpu); }
   /// Nobody may watch these bytes: where this kernel's trap entry would be.
   constexpr void deny(range r) noexcept { denied_ = r; }
   /// The first address that a user may not watch; 0, as at first: all are theirs.
@@ -127,6 +136,7 @@ class platform {
   }
 
   cpumask<Cpus> online_{};
+  cpumask<Cpus> posted_{};
   unsigned guards_[Cpus]{};
   unsigned traps_[Cpus]{};
   cpu_id current_ = 0;

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// include/bookend/posted.hpp — verbs that act everywhere without waiting: for interrupts, traps and handlers.
+#pragma once
+#include <bookend/here.hpp>
+
+namespace bookend {
+
+/// One change of one breakpoint, which has to live as long as its tickets are asked about. After a modify, a hit `h` matched the
+/// new setting, or one newer still, unless later(t.generation, h.generation).
+template <class System>
+struct ticket {
+  const kernel_breakpoint<System>* breakpoint = nullptr;
+  std::uint32_t generation = 0;
+};
+
+/// How everywhere verbs and posts share a kernel breakpoint: whoever changes its intent has claimed it. Where there are no posts
+/// the owner lock is claim enough, and all of this is nothing.
+template <class System>
+class posted_side : public shelf<System> {
+ protected:
+  friend class post_view<System>;
+  using base = shelf<System>;
+  using typename base::mask;
+  using typename base::row_type;
+  using breakpoint_type = kernel_breakpoint<System>;
+  using base::base;
+
+  /// The breakpoint's state before: it was claimed if that is `registered`.
+  static std::uint8_t try_claim(breakpoint_type& b) noexcept {
+    std::uint8_t was = breakpoint_type::registered;
+    (void)__atomic_compare_exchange_n(&b.state_, &was, std::uint8_t{breakpoint_type::claimed}, false, __ATOMIC_ACQUIRE,
+                                      __ATOMIC_ACQUIRE);
+    return was;
+  }
+  static void leave_in(breakpoint_type& b, typename breakpoint_type::state s) noexcept {
+    detail::store_release(b.state_, static_cast<std::uint8_t>(s));
+  }
+
+  /// Under the claim: changes the intent, takes it over here, and asks the other CPUs to. Under the guard, or in a trap.
+  template <class Change>
+  ticket<System> publish(breakpoint_type& b, Change change) noexcept {
+    const ticket<System> done{&b, change(b.intent_)};
+    // A CPU that comes online now either is seen below, or sees the change.
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    mask behind = b.cpus_ & this->online_now();
+    if constexpr (has_this_cpu<System>) {
+      const cpu_id cpu = this->system_.this_cpu();
+      row_type& r = this->rows_[cpu];
+      if (behind.test(cpu) && (!r.online() || r.catch_up(this->system_, cpu, r.slots_of(&b)))) behind.clear(cpu);
+    }
+    if (behind.any()) this->system_.post_on(behind);
+    return done;
+  }
+
+  /// Under the guard or in a trap; the breakpoint is claimed. Its storage stays in use until somebody reaps.
+  void depart(breakpoint_type& b) noexcept {
+    leave_in(b, breakpoint_type::leaving);
+    b.next_leaving_ = __atomic_load_n(&leaving_, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&leaving_, &b.next_leaving_, &b, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+  }
+  /// All that have departed; the caller's from now on. Under the owner lock.
+  breakpoint_type* departed() noexcept {
+    if (__atomic_load_n(&leaving_, __ATOMIC_RELAXED) == nullptr) return nullptr;
+    return __atomic_exchange_n(&leaving_, static_cast<breakpoint_type*>(nullptr), __ATOMIC_ACQUIRE);
+  }
+
+  /// The first CPU that has not got the change; max_cpus if there is none. Any context.
+  [[nodiscard]] cpu_id first_behind(const ticket<System>& t) const noexcept {
+    const auto& b = *t.breakpoint;
+    for (cpu_id cpu : base::copy_of(b.cpus_) & this->online_now())
+      if (this->rows_[cpu].behind(&b, t.generation)) return cpu;
+    return System::max_cpus;
+  }
+
+ private:
+  breakpoint_type* leaving_ = nullptr;  // pushed by whoever posts, taken as a whole under the owner lock
+};
+
+/// `slots.post()`: verbs of kernel breakpoints for any context in which the platform's post_on() may be called, handlers
+/// included. No lock, no wait. When one returns, this CPU has the change (unless it interrupted a verb that rewrites this CPU's
+/// row: then at least nothing is on that shall be off); the others get it at their next chance, and settled() says when all have
+/// it. A later change replaces an earlier one that has not arrived. Refused: not_registered; would_block while another verb or
+/// post is at the same breakpoint. Cost: a claim and a release, the register writes of here(), and one post_on().
+template <class System>
+class post_view {
+ public:
+  constexpr explicit post_view(posted_side<System>& s) noexcept : side_(&s) {}
+
+  /// Armed on all its CPUs, those too that here-verbs had disarmed.
+  [[nodiscard]] result<ticket<System>> enable(kernel_breakpoint<System>& b) const noexcept { return turn(b, true); }
+  /// Silent on this CPU at once. The slots stay its own.
+  [[nodiscard]] result<ticket<System>> disable(kernel_breakpoint<System>& b) const noexcept { return turn(b, false); }
+  /// Watches something else, in the same slots; disabled stays disabled. Also refused as the backend and may_watch do, and as
+  /// unsupported if the new setting needs another pool.
+  [[nodiscard]] result<ticket<System>> modify(kernel_breakpoint<System>& b, const request& q) const noexcept {
+    const auto encoded = side_->accept(side::kernel, q);
+    if (!encoded) return encoded.why();
+    return claimed(b, [&]() -> result<ticket<System>> {
+      const bool stays = System::pool_of(b.intent_.read().setting) == System::pool_of(encoded.value());
+      const result<ticket<System>> t = !stays ? result<ticket<System>>(reason::unsupported)
+                                              : side_->publish(b, [&](auto& intent) { return intent.aim(encoded.value()); });
+      side_->leave_in(b, breakpoint_type::registered);
+      return t;
+    });
+  }
+  /// Silent on this CPU at once, on the others when settled; no verb finds it any more. Its slots are given back by the next
+  /// everywhere verb or by reap(): when it is idle(), no handler of it runs or will run, and its storage is free. The way to
+  /// unregister from a handler, its own breakpoint included.
+  [[nodiscard]] result<ticket<System>> unregister_breakpoint(kernel_breakpoint<System>& b) const noexcept {
+    return claimed(b, [&]() -> result<ticket<System>> {
+      const auto t = side_->publish(b, [](auto& intent) { return intent.turn(false); });
+      side_->depart(b);
+      return t;
+    });
+  }
+
+ private:
+  using breakpoint_type = kernel_breakpoint<System>;
+  [[nodiscard]] result<ticket<System>> turn(breakpoint_type& b, bool on) const noexcept {
+    return claimed(b, [&]() -> result<ticket<System>> {
+      const auto t = side_->publish(b, [&](auto& intent) { return intent.turn(on); });
+      side_->leave_in(b, breakpoint_type::registered);
+      return t;
+    });
+  }
+  template <class Body>
+  [[nodiscard]] result<ticket<System>> claimed(breakpoint_type& b, Body body) const noexcept {
+    System& sys = side_->system_;
+    const auto token = sys.traps_off();
+    result<ticket<System>> t = reason::not_registered;
+    switch (side_->try_claim(b)) {
+      case breakpoint_type::registered:
+        t = body();
+        break;
+      case breakpoint_type::claimed:
+        t = reason::would_block;
+        break;
+      default:
+        break;
+    }
+    sys.traps_restore(token);
+    return t;
+  }
+  posted_side<System>* side_;
+};
+
+}  // namespace bookend
