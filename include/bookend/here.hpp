@@ -23,6 +23,9 @@ class [[nodiscard]] quiet_scope {
   cpu_id cpu_;
 };
 
+template <class System>
+struct matched;
+
 /// A CPU that the caller drives: `slots.on(cpu)` where CPUs are numbers. The caller is that CPU for the call: nothing else acts
 /// on it.
 template <class System>
@@ -36,13 +39,13 @@ class cpu_view : public handler_view<System> {
   /// fail, else nothing.
   auto switch_to(const task<System>& /*prev*/, const task<System>& next) const noexcept {
     auto& r = this->own_row();
-    const auto* was = r.current;
+    [[maybe_unused]] const auto* was = r.current;
     if constexpr (!has_current_task<System, task<System>>) r.current = &next;
-    const bool idle = (reinterpret_cast<std::uintptr_t>(next.first()) | r.user) == 0 || !r.online();
+    const bool nothing = (reinterpret_cast<std::uintptr_t>(next.first()) | r.user) == 0;
     if constexpr (!can_fail<System>) {
-      if (!idle) (void)this->shelf_->load(r, this->cpu(), next, if_it_fails::go_back);
+      if (!nothing) (void)exchange(r, next);
     } else {
-      if (idle || this->shelf_->load(r, this->cpu(), next, if_it_fails::go_back)) return refusal{};
+      if (nothing || exchange(r, next)) return refusal{};
       r.current = was;
       return refusal{reason::hardware, this->cpu()};
     }
@@ -74,6 +77,14 @@ class cpu_view : public handler_view<System> {
   void silence() const noexcept { this->own_row().silence(this->shelf_->system_, this->cpu()); }
 
  private:
+  void tell(row<System>& r, slot_id s, const matched<System>& was, typename System::frame& frame,
+            trap_result<System>& result) const noexcept;
+  void tell_each(row<System>& r, slot_mask said, bool step, typename System::frame& frame,
+                 trap_result<System>& result) const noexcept;
+  /// The registers differ, or may.
+  [[gnu::noinline]] bool exchange(row<System>& r, const task<System>& next) const noexcept {
+    return !r.online() || this->shelf_->load(r, this->cpu(), next, if_it_fails::go_back);
+  }
   [[nodiscard]] refusal outcome(bool good) const noexcept { return good ? refusal{} : refusal{reason::hardware, this->cpu()}; }
 };
 

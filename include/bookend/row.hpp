@@ -88,8 +88,8 @@ class alignas(64) row : public row_registers<System> {
     current = nullptr;
     (void)sys.take_status(cpu);
     if (this->enter_registers(sys, cpu, [&] {
-          this->lent_ = this->silenced_ = 0;
-          this->online_ = 1;
+          this->is_.lent = this->is_.silenced = 0;
+          this->is_.online = 1;
         }))
       return true;
     go_offline(sys, cpu);
@@ -98,13 +98,13 @@ class alignas(64) row : public row_registers<System> {
   /// Off, and not written any more. The row stays, to be installed when the CPU comes back; user breakpoints come back with
   /// their task.
   bool go_offline(System& sys, cpu_id cpu) noexcept {
-    const bool good = this->leave_registers(sys, cpu, [&] { this->online_ = 0; });
+    const bool good = this->leave_registers(sys, cpu, [&] { this->is_.online = 0; });
     each_slot(user, [&](slot_id s) { detail::store_relaxed(on[s], std::uint8_t{0}); });
     user = 0;
     current = nullptr;
     return good;
   }
-  [[nodiscard]] bool silenced() const noexcept { return this->silenced_ != 0; }
+  [[nodiscard]] bool silenced() const noexcept { return this->is_.silenced != 0; }
 
   // The posted scope. A breakpoint's intent is what it shall be here; what was last taken over of it, `applied_` says.
 

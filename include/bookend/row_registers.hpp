@@ -13,10 +13,11 @@ struct row_image {
   typename System::setting settings[System::slots];
   void* holders[System::slots];  // kernel_breakpoint where `kernel` says so, user_breakpoint where `user` does; null: withheld
   std::uint32_t generations[System::slots];  // of the holder when it was installed
-  std::uint8_t on[System::slots];  // intent. A byte a slot: a plain store cannot undo the store of a handler that interrupts
-                                   // it, so no atomic read-modify-write is needed
-  slot_mask kernel;                // held by the kernel, withheld ones included
-  slot_mask user;                  // held by the running task
+  // Intent, 0 or 1. A byte a slot: a plain store cannot undo the store of a handler that interrupts it, so no atomic
+  // read-modify-write is needed. Whole words of them, so that they are read as such; those beyond the last slot stay 0.
+  std::uint8_t on[(System::slots + 7) / 8 * 8];
+  slot_mask kernel;  // held by the kernel, withheld ones included
+  slot_mask user;    // held by the running task
 };
 
 /// The registers of one CPU and the protocols that write them (include/README.md, "Writing order" and "Quiet"). A verb changes
@@ -38,51 +39,88 @@ class row_registers : public row_image<System> {
 
   /// Slots whose hits are dispatched, and that the hardware has on unless quiet: wished on, not being edited, and with their
   /// own address in the register.
-  [[nodiscard]] constexpr slot_mask armed() const noexcept {
+  [[nodiscard]] constexpr slot_mask armed() const noexcept { return wished() & known_ & ~edit_; }
+  /// Slots that are to be on.
+  [[nodiscard]] constexpr slot_mask wished() const noexcept {
     slot_mask m = 0;
-    for (slot_id s = 0; s < System::slots; ++s) m |= static_cast<slot_mask>(detail::load_relaxed(on[s])) << s;
-    return m & known_ & ~edit_;
+    for (slot_id s = 0; s < System::slots; s += 8) {
+      std::uint64_t eight = 0;
+      if (__builtin_is_constant_evaluated() || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+        for (unsigned i = 0; i < 8; ++i) eight |= static_cast<std::uint64_t>(on[s + i]) << (8 * i);
+      else
+        __builtin_memcpy(&eight, &on[s], 8);
+      m |= static_cast<slot_mask>(eight * 0x0102040810204080 >> 56) << s;  // bit 0 of byte i to bit i
+    }
+    return m;
   }
+  /// The same while the registers are ours.
+  [[nodiscard]] constexpr slot_mask dispatched() const noexcept { return away() ? 0 : armed(); }
   /// Slots that the hardware may have on although the row does not wish it: a control write has failed.
-  [[nodiscard]] constexpr slot_mask stuck() const noexcept { return dirty_ ? lit_ : 0; }
+  [[nodiscard]] constexpr slot_mask stuck() const noexcept { return can_fail<System> && is_.dirty ? lit_ : 0; }
+  /// Changes with every wish: what was read of the row between two equal ones is of one moment.
+  [[nodiscard]] constexpr std::uint32_t version() const noexcept { return detail::load_relaxed(version_); }
   /// A verb is rewriting some slot: whoever interrupted it must not rewrite another.
   [[nodiscard]] constexpr bool editing() const noexcept { return edit_ != 0; }
-  [[nodiscard]] constexpr bool online() const noexcept { return online_ != 0; }
-  [[nodiscard]] constexpr bool away() const noexcept { return (lent_ | silenced_) != 0; }
+  [[nodiscard]] constexpr bool online() const noexcept { return is_.online != 0; }
+  [[nodiscard]] constexpr bool away() const noexcept { return (is_.lent | is_.silenced) != 0; }
   /// A register write failed last: the hardware may differ from the row until one succeeds. Any verb on this CPU tries again.
-  [[nodiscard]] constexpr bool broken() const noexcept { return dirty_; }
+  [[nodiscard]] constexpr bool broken() const noexcept { return is_.dirty; }
   /// A trap is being dispatched here, or a quiet scope is open.
-  [[nodiscard]] constexpr bool in_trap() const noexcept { return (dispatching_ | quiet_) != 0; }
-  constexpr void dispatch_begins() noexcept { ++dispatching_; }
-  constexpr void dispatch_ends() noexcept { --dispatching_; }
+  [[nodiscard]] constexpr bool in_trap() const noexcept { return (is_.dispatching | is_.quiet) != 0; }
+  [[nodiscard]] std::uint8_t dispatch_begins() noexcept {
+    const std::uint8_t outer = is_.dispatching;
+    is_.dispatching = 1;
+    return outer;
+  }
+  void dispatch_ends(std::uint8_t outer) noexcept { is_.dispatching = outer; }
 
   /// Kernel-mode #DB and NMI entry: everything off until the matching quiet_leave. Scopes nest. At most one control write.
   void quiet_enter(System& sys, cpu_id cpu) noexcept {
-    ++quiet_;
-    detail::compiler_barrier();
-    turn_off(sys, cpu);
+    if (is({.online = 1})) [[likely]] {
+      quiet_since_ = version_;
+      detail::compiler_barrier();
+      is_.quiet = 1;
+      detail::compiler_barrier();
+      if (lit_ == 0) return;
+      is_.dirty = !wrote([&] { return sys.write_control(cpu, all_off()); });
+      is_.hushed = !is_.dirty;
+    } else {
+      quiet_enter_unusual(sys, cpu);
+    }
   }
   /// The outermost one writes what is wanted by then.
   void quiet_leave(System& sys, cpu_id cpu) noexcept {
-    --quiet_;
-    bump();
-    (void)flush(sys, cpu);
+    const std::uint32_t since = quiet_since_;
+    detail::compiler_barrier();
+    if ((is({.online = 1, .quiet = 1, .hushed = true}) || (is({.online = 1, .quiet = 1}) && lit_ == 0)) && version_ == since)
+        [[likely]] {
+      is_.quiet = 0;
+      is_.hushed = false;
+      detail::compiler_barrier();
+      if (lit_ != 0) is_.dirty = !wrote([&] { return sys.write_control(cpu, control_); });
+      detail::compiler_barrier();
+      if (version_ == since && !(can_fail<System> && is_.dirty)) return;
+      quiet_leave_unusual(sys, cpu, true);
+    } else {
+      --is_.quiet;
+      quiet_leave_unusual(sys, cpu, false);
+    }
   }
 
   /// Hands the registers to somebody else (a guest, a suspend): off, and nothing of them is written until take_back.
   bool lend(System& sys, cpu_id cpu) noexcept {
-    BOOKEND_ASSERT(lent_ == 0, "lent twice");
-    return leave_registers(sys, cpu, [&] { lent_ = 1; });
+    BOOKEND_ASSERT(is_.lent == 0, "lent twice");
+    return leave_registers(sys, cpu, [&] { is_.lent = 1; });
   }
   /// Writes everything anew, whatever the registers hold now.
   bool take_back(System& sys, cpu_id cpu) noexcept {
-    return enter_registers(sys, cpu, [&] { lent_ = silenced_ = 0; });
+    return enter_registers(sys, cpu, [&] { is_.lent = is_.silenced = 0; });
   }
   /// Crash and kexec: off now and from now on. Any context.
   void silence(System& sys, cpu_id cpu) noexcept {
-    silenced_ = 1;
+    is_.silenced = 1;
     bump();
-    if (online_ != 0) (void)wrote([&] { return sys.write_control(cpu, all_off()); });
+    if (is_.online != 0) (void)wrote([&] { return sys.write_control(cpu, all_off()); });
   }
 
  protected:
@@ -101,48 +139,54 @@ class row_registers : public row_image<System> {
   /// Makes the hardware as the row wishes. Addresses are written only where they differ, and only while their slot is off;
   /// control at most twice, and not at all if its value stays. Whoever interrupts between two of these lines has flushed its
   /// own wish by the time it returns, and left another version: go round and write again.
-  bool flush(System& sys, cpu_id cpu) noexcept {
-    const bool outer_writing = writing_;
-    writing_ = true;
+  /// `again`: what was written last may not be what was wished then.
+  bool flush(System& sys, cpu_id cpu, bool again = false) noexcept {
+    const bool outer_writing = is_.writing;
+    is_.writing = true;
     bool good = true;
-    for (bool again = dirty_;; again = true) {
+    for (again = again || is_.dirty;; again = true) {
       const std::uint32_t seen = version_;
       detail::compiler_barrier();
-      if (online_ != 0 && (quiet_ | lent_ | silenced_) == 0) {
+      if (is_.online != 0 && (is_.quiet | is_.lent | is_.silenced) == 0) {
         const slot_mask missing = (kernel | user) & ~(withheld_ | known_ | edit_);
         bool force = again;
         good = missing == 0 || write_addresses(sys, cpu, missing, force);
-        if (good) good = write_control(sys, cpu, force);
-      } else if (online_ != 0 && ((again && silenced_ != 0) || (dirty_ && quiet_ != 0 && lent_ == 0))) {
+        if (good) good = write_control(sys, cpu, force || is_.hushed);
+      } else if (is_.online != 0 && ((again && is_.silenced != 0) || (is_.dirty && is_.quiet != 0 && is_.lent == 0))) {
         // It ought to be off, and may not be: silence() interrupted a write, or the registers came back inside a quiet scope.
         good = put_control(sys, cpu, all_off(), 0);
       }
       detail::compiler_barrier();
       if (version_ == seen) break;
     }
-    writing_ = outer_writing;
+    is_.writing = outer_writing;
     return good;
   }
 
-  /// Off in the hardware. While a flush is under way (it was interrupted), lit_ may not be what the hardware has.
+  /// Off in the hardware; control_ and lit_ stay, to be written again. While a flush is under way (it was interrupted), they may
+  /// not be what the hardware has.
   void turn_off(System& sys, cpu_id cpu) noexcept {
-    if (online_ != 0 && (lent_ | silenced_) == 0 && (writing_ || dirty_ || lit_ != 0)) (void)put_control(sys, cpu, all_off(), 0);
+    if (is_.online == 0 || (is_.lent | is_.silenced) != 0) return;
+    if (is_.writing || is_.dirty)
+      (void)put_control(sys, cpu, all_off(), 0);
+    else if (lit_ != 0 && !is_.hushed)
+      is_.hushed = !(is_.dirty = !wrote([&] { return sys.write_control(cpu, all_off()); }));
   }
 
   /// Off, then `leave()` makes the registers somebody else's, with nobody switching on again in between.
   template <class Leave>
   bool leave_registers(System& sys, cpu_id cpu, Leave leave) noexcept {
-    ++quiet_;
+    ++is_.quiet;
     detail::compiler_barrier();
     turn_off(sys, cpu);
-    const bool good = !dirty_;
+    const bool good = !is_.dirty;
     leave();
     detail::compiler_barrier();
     known_ = 0;
     lit_ = 0;
-    dirty_ = false;
+    is_.dirty = is_.hushed = false;
     detail::compiler_barrier();
-    --quiet_;
+    --is_.quiet;
     bump();
     return good;
   }
@@ -150,7 +194,7 @@ class row_registers : public row_image<System> {
   template <class Enter>
   bool enter_registers(System& sys, cpu_id cpu, Enter enter) noexcept {
     known_ = 0;
-    dirty_ = true;
+    is_.dirty = true;
     detail::compiler_barrier();
     enter();
     bump();
@@ -160,7 +204,7 @@ class row_registers : public row_image<System> {
   /// What the registers of these slots hold is not to be relied on: their hits are nobody's until a flush has written them.
   void distrust(slot_mask which) noexcept {
     known_ &= ~which;
-    dirty_ = true;
+    is_.dirty = true;
     bump();
   }
 
@@ -177,16 +221,42 @@ class row_registers : public row_image<System> {
   slot_mask known_ = 0;     // slots whose address register holds settings[s]
   slot_mask edit_ = 0;      // slots being rewritten: off, their hits are nobody's, and here-modify is refused
   slot_mask withheld_ = 0;  // slots that nobody may have
-  std::uint8_t lent_ = 0, silenced_ = 0, online_ = 0;
-  bool dirty_ = false;         // a register write failed last
+  // One word, so that the usual case is one comparison. Each byte is stored by itself: whoever interrupts may store another.
+  struct alignas(8) flags {
+    std::uint8_t online;
+    std::uint8_t lent;
+    std::uint8_t silenced;
+    std::uint8_t quiet;  // depth
+    bool dirty;          // a register write failed last
+    bool writing;        // a flush is under way on this CPU
+    bool hushed;         // turned off by a quiet scope: the hardware has nothing on, whatever control_ says
+    std::uint8_t dispatching;
+  };
+  flags is_{};
+  [[nodiscard]] bool is(flags exactly) const noexcept {
+    return __builtin_bit_cast(std::uint64_t, is_) == __builtin_bit_cast(std::uint64_t, exactly);
+  }
   std::uint32_t version_ = 0;  // changes with every wish
 
  private:
+  [[gnu::noinline]] void quiet_enter_unusual(System& sys, cpu_id cpu) noexcept {
+    if (is_.quiet == 0) quiet_since_ = version_ - 1;  // whatever comes, write anew in the end
+    detail::compiler_barrier();
+    ++is_.quiet;
+    detail::compiler_barrier();
+    turn_off(sys, cpu);
+  }
+  [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu, bool has_written) noexcept {
+    bump();
+    (void)flush(sys, cpu, has_written);
+  }
   bool put_control(System& sys, cpu_id cpu, const control& value, slot_mask lit) noexcept {
-    dirty_ = !wrote([&] { return sys.write_control(cpu, value); });
+    is_.hushed = false;
+    detail::compiler_barrier();
+    is_.dirty = !wrote([&] { return sys.write_control(cpu, value); });
     control_ = value;
-    lit_ = dirty_ ? lit_ | lit : lit;
-    return !dirty_;
+    lit_ = is_.dirty ? lit_ | lit : lit;
+    return !is_.dirty;
   }
   bool write_control(System& sys, cpu_id cpu, bool even_if_same) noexcept {
     const slot_mask asked = armed();
@@ -197,7 +267,7 @@ class row_registers : public row_image<System> {
     edit_ |= missing;
     detail::compiler_barrier();
     bool good = true;
-    if ((missing & lit_) != 0 || force) {  // off first
+    if (!is_.hushed && ((missing & lit_) != 0 || force)) {  // off first
       good = write_control(sys, cpu, true);
       force = false;
     }
@@ -206,16 +276,15 @@ class row_registers : public row_image<System> {
       good = wrote([&] { return sys.write_address(cpu, s, settings[s]); });
       if (good) known_ |= bit(s);
     });
-    if (!good) dirty_ = true;
+    if (!good) is_.dirty = true;
     detail::compiler_barrier();
     edit_ &= ~missing;
     return good;
   }
 
-  control control_{};                         // last written
-  slot_mask lit_ = 0;                         // slots that it has on
-  std::uint8_t quiet_ = 0, dispatching_ = 0;  // depths
-  bool writing_ = false;                      // a flush is under way on this CPU
+  control control_{};              // last written
+  slot_mask lit_ = 0;              // slots that it has on
+  std::uint32_t quiet_since_ = 0;  // version_ when the outermost quiet scope began
 };
 
 }  // namespace bookend

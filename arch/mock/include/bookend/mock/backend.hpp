@@ -39,8 +39,8 @@ class backend : public pools_of<Slots, Pools> {
  public:
   static constexpr unsigned slots = Slots;
   struct setting {
-    std::uint64_t address = 0;
-    std::uint8_t kind = 0;
+    std::uint64_t address;
+    std::uint8_t kind;
     friend constexpr bool operator==(const setting&, const setting&) noexcept = default;
   };
   using control = mock::control<Slots>;

@@ -25,16 +25,14 @@ struct backend : R {
   static constexpr unsigned pool_of(const setting&) noexcept { return 0; }
 
   /// Execution is a fault, before the instruction; data and I/O are traps, after the access.
-  static constexpr bool faults_before(const setting& s) noexcept { return access_of(s.kind) == access::execute; }
+  static constexpr bool faults_before(const setting& s) noexcept { return (s.kind & 0b11) == rw_of(access::execute); }
 
   static constexpr bool same_address(const setting& a, const setting& b) noexcept {
     return a.address == b.address && a.mask == b.mask;
   }
 
   static constexpr control control_of(const setting (&all)[slots], slot_mask on) noexcept {
-    const std::uint32_t kinds = all[0].kind | static_cast<std::uint32_t>(all[1].kind) << 4 |
-                                static_cast<std::uint32_t>(all[2].kind) << 8 | static_cast<std::uint32_t>(all[3].kind) << 12;
-    return dr7_of(kinds, on);
+    return dr7_of(all[0].kind | all[1].kind << 4 | all[2].kind << 8 | all[3].kind << 12, on);
   }
 
   /// With mask registers the mask is written every time, 0 too: else the mask of the slot's last owner would widen this watch

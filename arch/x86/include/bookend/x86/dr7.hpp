@@ -16,7 +16,7 @@ inline constexpr std::uint32_t dr7_general_detect = 1u << 13;  ///< GD: never se
 inline constexpr std::uint32_t dr7_used = 0xFFFF'06AA;
 
 /// The four bits of a slot as DR7 holds them: LEN in bits 3 and 2, RW in bits 1 and 0.
-using dr7_kind = std::uint8_t;
+using dr7_kind = std::uint32_t;
 
 /// RW of an access. Precondition: not access::read, which x86 does not have. Pure.
 constexpr unsigned rw_of(access on) noexcept {

@@ -13,9 +13,9 @@ inline constexpr std::uint64_t resume_flag = 0x1'0000;
 
 /// What one slot holds, whichever slot it is. All zero watches execution of address 0.
 struct setting {
-  std::uint64_t address = 0;  ///< DR0-DR3, or the first I/O port
-  std::uint32_t mask = 0;     ///< AMD address mask: a 1 takes the address bit out of the comparison; 0 without mask registers
-  dr7_kind kind = 0;          ///< LEN and RW
+  std::uint64_t address;  ///< DR0-DR3, or the first I/O port
+  std::uint32_t mask;     ///< AMD address mask: a 1 takes the address bit out of the comparison; 0 without mask registers
+  dr7_kind kind;          ///< LEN and RW
 
   friend constexpr bool operator==(const setting&, const setting&) noexcept = default;
 };
