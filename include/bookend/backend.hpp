@@ -56,6 +56,14 @@ inline constexpr bool can_fail = !std::is_void_v<decltype(static_cast<B*>(nullpt
     cpu_id{},
     static_cast<B*>(nullptr)->control_of(*static_cast<const typename B::setting (*)[B::slots]>(nullptr), slot_mask{})))>;
 
+/// All slots of a machine.
+template <class B>
+inline constexpr slot_mask all_slots = [] {
+  slot_mask m = 0;
+  for (const slot_mask pool : B::pools) m |= pool;
+  return m;
+}();
+
 /// Number of a machine's pools.
 template <class B>
 inline constexpr unsigned pool_count = sizeof(B::pools) / sizeof(B::pools[0]);

@@ -83,7 +83,7 @@ class cpu_view : public handler_view<System> {
                  trap_result<System>& result) const noexcept;
   /// The registers differ, or may.
   [[gnu::noinline]] bool exchange(row<System>& r, const task<System>& next) const noexcept {
-    return !r.online() || this->shelf_->load(r, this->cpu(), next, if_it_fails::go_back);
+    return !r.online() || r.seat(this->shelf_->system_, this->cpu(), next, if_it_fails::go_back);
   }
   [[nodiscard]] refusal outcome(bool good) const noexcept { return good ? refusal{} : refusal{reason::hardware, this->cpu()}; }
 };

@@ -156,7 +156,7 @@ class kernel_side : public posted_side<System> {
 
   refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {
     if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
-    BOOKEND_ASSERT((slots & ~all_slots()) == 0, "no such slot");
+    BOOKEND_ASSERT((slots & ~all_slots<System>) == 0, "no such slot");
     row_type& r = this->rows_[cpu];
     for (unsigned p = 0; p < pool_count<System>; ++p) {
       const slot_mask wanted = slots & System::pools[p];
@@ -232,11 +232,6 @@ class kernel_side : public posted_side<System> {
   }
   [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept { return base::pool_of(b.intent_.read().setting); }
 
-  static constexpr slot_mask all_slots() noexcept {
-    slot_mask m = 0;
-    for (const slot_mask pool : System::pools) m |= pool;
-    return m;
-  }
   refusal take(unsigned pool, const mask& m) noexcept {
     return this->in_pool(pool, [&](auto& l) -> refusal {
       if (!l.fits_kernel(m)) {
@@ -275,8 +270,7 @@ class kernel_side : public posted_side<System> {
               std::uint32_t generation, bool on, if_it_fails then) noexcept {
     image wish;
     aim(wish, s, b, setting, generation, on);
-    wish.user = 0;
-    return r.change(this->system_, cpu, wish, wish.kernel, then);
+    return r.change(this->system_, cpu, wish, wish.kernel, nullptr, then);
   }
   bool remove(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
     return drop(r, cpu, row_type::bit(r.slot_of(&b)), if_it_fails::go_on);

@@ -46,28 +46,32 @@ class alignas(64) row : public row_registers<System> {
   /// Precondition: it holds one.
   [[nodiscard]] constexpr slot_id slot_of(const void* holder) const noexcept { return detail::lowest_bit(slots_of(holder)); }
 
-  /// Makes the slots of `which` as in `wish`, `kernel` and `user` included; other slots of `wish` are not read.
-  bool change(System& sys, cpu_id cpu, const image& wish, slot_mask which, if_it_fails then) noexcept {
-    if constexpr (can_fail<System>) {
-      const image was = *this;
-      return attempt(sys, cpu, which, then, [&] { become(wish, which); }, [&] { become(was, which); });
-    } else {
+  /// Makes the slots of `which` as the kernel wishes; a slot that it lets go of is free. `running`: a task whose breakpoints are
+  /// placed anew in the same go; null: users stay where they are.
+  bool change(System& sys, cpu_id cpu, const image& wish, slot_mask which, const task<System>* running,
+              if_it_fails then) noexcept {
+    return change_by(sys, cpu, which, then, [&] {
       become(wish, which);
-      return this->flush(sys, cpu);
-    }
+      if (running != nullptr) place_users(*running, cpu);
+    });
+  }
+  /// Makes the user side that of `t`.
+  bool seat(System& sys, cpu_id cpu, const task<System>& t, if_it_fails then) noexcept {
+    return change_by(sys, cpu, 0, then, [&] { place_users(t, cpu); });
   }
 
   /// Arms or disarms slots; reservation, address and setting stay. At most one control write.
   bool set_on(System& sys, cpu_id cpu, slot_mask which, bool wanted, if_it_fails then) noexcept {
     const bool was = on[detail::lowest_bit(which)] != 0;
-    return attempt(sys, cpu, which, then, [&] { wish_on(which, wanted); }, [&] { wish_on(which, was); });
+    return attempt(sys, cpu, [=] { return which; }, then, [&] { wish_on(which, wanted); }, [&] { wish_on(which, was); });
   }
 
   /// Re-aims a slot in place; armed stays armed, disarmed stays disarmed. Precondition: not editing().
   bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting& to, std::uint32_t generation, if_it_fails then) noexcept {
     const setting was = settings[slot];
     const std::uint32_t was_generation = generations[slot];
-    return attempt(sys, cpu, bit(slot), then, [&] { aim(slot, to, generation); }, [&] { aim(slot, was, was_generation); });
+    return attempt(
+        sys, cpu, [=] { return bit(slot); }, then, [&] { aim(slot, to, generation); }, [&] { aim(slot, was, was_generation); });
   }
 
   /// Gives slot `to` what slot `from` of the same breakpoint is at that moment, on or off: whichever a handler asks for
@@ -167,15 +171,27 @@ class alignas(64) row : public row_registers<System> {
   }
 
  private:
-  template <class Do, class Undo>
-  bool attempt(System& sys, cpu_id cpu, slot_mask which, if_it_fails then, Do change, Undo change_back) noexcept {
+  /// Users' slots before and after are always part of what is changed.
+  template <class Do>
+  bool change_by(System& sys, cpu_id cpu, slot_mask which, if_it_fails then, Do change) noexcept {
+    if constexpr (can_fail<System>) {
+      const image was = *this;
+      const auto all = [&] { return which | was.user | user; };
+      return attempt(sys, cpu, all, then, change, [&] { restore(was, all()); });
+    } else {
+      change();
+      return this->flush(sys, cpu);
+    }
+  }
+  template <class Which, class Do, class Undo>
+  bool attempt(System& sys, cpu_id cpu, Which which, if_it_fails then, Do change, Undo change_back) noexcept {
     change();
     if (this->flush(sys, cpu) || !can_fail<System>) return true;
     if (then == if_it_fails::go_back) {
       change_back();
       if (this->flush(sys, cpu)) return false;
     }
-    this->distrust(which);
+    this->distrust(which());
     return false;
   }
 
@@ -199,24 +215,71 @@ class alignas(64) row : public row_registers<System> {
     generations[slot] = generation;
   }
 
-  void become(const image& wish, slot_mask which) noexcept {
-    // From here to the end no hit is attributed to these slots, and no handler re-aims one.
+  // While a slot is in edit_, no hit is attributed to it, and no handler re-aims it. A handler that finds a breakpoint in `kernel`
+  // changes an `on` that stands: it is stored before the mask, and after the holder of a slot that is let go.
+
+  void edit(slot_mask which) noexcept {
     this->edit_ |= which;
     this->bump();
-    const slot_mask held = which & (wish.kernel | wish.user);
-    each_slot(which, [&](slot_id s) {
-      const bool stays = (held & bit(s)) != 0;
-      detail::store_release(holders[s], stays ? wish.holders[s] : nullptr);  // another CPU may ask whether it is behind
-      const bool withheld = stays && holders[s] == nullptr;
-      this->withheld_ = (this->withheld_ & ~bit(s)) | (withheld ? bit(s) : 0);
-      if (holders[s] != nullptr) put(s, wish.settings[s], wish.generations[s]);
-    });
-    each_slot(which, [&](slot_id s) { detail::store_relaxed(on[s], (held & bit(s)) != 0 ? wish.on[s] : std::uint8_t{0}); });
-    detail::compiler_barrier();  // a handler that finds a breakpoint in `kernel` changes an `on` that stands
-    kernel = (kernel & ~which) | (wish.kernel & which);
-    user = (user & ~which) | (wish.user & which);
+  }
+  void edited(slot_mask which) noexcept {
+    detail::compiler_barrier();
     this->edit_ &= ~which;
     this->bump();
+  }
+  void hold(slot_id s, void* holder, const setting& to, std::uint32_t generation, std::uint8_t how) noexcept {
+    detail::store_release(holders[s], holder);  // another CPU may ask whether it is behind
+    put(s, to, generation);
+    detail::store_release(on[s], how);
+  }
+  void let_go(slot_id s) noexcept {
+    detail::store_release(holders[s], static_cast<void*>(nullptr));
+    detail::store_release(on[s], std::uint8_t{0});
+  }
+
+  void become(const image& wish, slot_mask which) noexcept {
+    edit(which);
+    const slot_mask held = which & wish.kernel;
+    this->withheld_ &= ~which;
+    each_slot(which, [&](slot_id s) {
+      if ((held & bit(s)) != 0 && wish.holders[s] != nullptr)
+        return hold(s, wish.holders[s], wish.settings[s], wish.generations[s], wish.on[s]);
+      let_go(s);
+      if ((held & bit(s)) != 0) this->withheld_ |= bit(s);
+    });
+    detail::compiler_barrier();
+    kernel = (kernel & ~which) | held;
+    edited(which);
+  }
+
+  /// The task's breakpoints for this CPU into the lowest slots that the kernel does not hold.
+  void place_users(const task<System>& t, cpu_id cpu) noexcept {
+    const slot_mask all = all_slots<System> & ~kernel;
+    const slot_mask were = user;
+    edit(all);
+    slot_mask left = all;
+    for (user_breakpoint<System>* b = t.first(); b != nullptr; b = b->next()) {
+      if (!b->counts_on(cpu)) continue;
+      const auto& cell = b->live();
+      const slot_id s = next_user_slot(System::pools[System::pool_of(cell.setting)], left);
+      hold(s, b, cell.setting, cell.generation, static_cast<std::uint8_t>(cell.on));
+    }
+    each_slot(were & left, [&](slot_id s) { let_go(s); });
+    detail::compiler_barrier();
+    user = all & ~left;
+    edited(all);
+  }
+
+  /// Everything of these slots as it was.
+  void restore(const image& was, slot_mask which) noexcept {
+    become(was, which & (kernel | was.kernel));
+    edit(which);
+    each_slot(which & (user | was.user) & ~was.kernel, [&](slot_id s) {
+      if ((was.user & bit(s)) != 0) return hold(s, was.holders[s], was.settings[s], was.generations[s], was.on[s]);
+      let_go(s);
+    });
+    user = was.user;
+    edited(which);
   }
 
   [[nodiscard]] const intent<setting>& intent_of(slot_id s) const noexcept {

@@ -129,34 +129,9 @@ class shelf {
     else
       return rows_[cpu].current;
   }
-  /// Writes a task's breakpoints for this CPU into `wish`, above whatever else is there, given the slots that the kernel will
-  /// hold.
-  static void place_users(image& wish, const task<System>& t, cpu_id cpu, slot_mask kernel) noexcept {
-    slot_mask left = ~kernel;
-    for (user_breakpoint<System>* b = t.first(); b != nullptr; b = b->next()) {
-      if (!b->counts_on(cpu)) continue;
-      const auto& cell = b->live();
-      const slot_id s = next_user_slot(System::pools[pool_of(cell.setting)], left);
-      wish.settings[s] = cell.setting;
-      wish.holders[s] = b;
-      wish.generations[s] = cell.generation;
-      wish.on[s] = static_cast<std::uint8_t>(cell.on);
-      wish.user |= row_type::bit(s);
-    }
-  }
   /// Changes the slots of `which` to what `wish` has of the kernel there, and repacks the running task's in the same go.
-  bool change_and_repack(row_type& r, cpu_id cpu, image& wish, slot_mask which, if_it_fails then) noexcept {
-    wish.user = 0;
-    if (const auto* t = current_of(cpu); t != nullptr && r.user != 0)
-      place_users(wish, *t, cpu, (r.kernel & ~which) | wish.kernel);
-    return r.change(system_, cpu, wish, which | r.user | wish.user, then);
-  }
-  /// Makes the row's user side that of `t`.
-  bool load(row_type& r, cpu_id cpu, const task<System>& t, if_it_fails then) noexcept {
-    image wish;
-    wish.kernel = wish.user = 0;
-    place_users(wish, t, cpu, r.kernel);
-    return r.change(system_, cpu, wish, r.user | wish.user, then);
+  bool change_and_repack(row_type& r, cpu_id cpu, const image& wish, slot_mask which, if_it_fails then) noexcept {
+    return r.change(system_, cpu, wish, which, r.user != 0 ? current_of(cpu) : nullptr, then);
   }
 
   // Many CPUs, all or nothing. Under the owner lock.

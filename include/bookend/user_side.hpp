@@ -219,8 +219,9 @@ class user_side : public kernel_side<System> {
   /// either the switch came first and this reloads, or it comes after this call and reads what was stored before it. Whatever
   /// is taken out of the list is reloaded everywhere: a switch on any CPU may stand on it.
   refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
-    const mask failed = this->run(
-        reach(t, where), [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || this->load(r, cpu, t, then); });
+    const mask failed = this->run(reach(t, where), [&](row_type& r, cpu_id cpu) {
+      return this->current_of(cpu) != &t || r.seat(this->system_, cpu, t, then);
+    });
     return this->hardware_on(failed);
   }
 };
