@@ -141,6 +141,22 @@ class row_registers : public row_image<System> {
   /// own wish by the time it returns, and left another version: go round and write again.
   /// `again`: what was written last may not be what was wished then.
   bool flush(System& sys, cpu_id cpu, bool again = false) noexcept {
+    if (is({.online = 1}) && !again) [[likely]] {
+      const std::uint32_t seen = version_;
+      detail::compiler_barrier();
+      if (missing() == 0) {
+        is_.writing = true;
+        detail::compiler_barrier();
+        const bool good = write_control(sys, cpu, false);
+        detail::compiler_barrier();
+        is_.writing = false;
+        if (version_ == seen) return good;
+        again = true;
+      }
+    }
+    return flush_whole(sys, cpu, again);
+  }
+  [[gnu::noinline]] bool flush_whole(System& sys, cpu_id cpu, bool again) noexcept {
     const bool outer_writing = is_.writing;
     is_.writing = true;
     bool good = true;
@@ -148,9 +164,8 @@ class row_registers : public row_image<System> {
       const std::uint32_t seen = version_;
       detail::compiler_barrier();
       if (is_.online != 0 && (is_.quiet | is_.lent | is_.silenced) == 0) {
-        const slot_mask missing = (kernel | user) & ~(withheld_ | known_ | edit_);
         bool force = again;
-        good = missing == 0 || write_addresses(sys, cpu, missing, force);
+        good = missing() == 0 || write_addresses(sys, cpu, missing(), force);
         if (good) good = write_control(sys, cpu, force || is_.hushed);
       } else if (is_.online != 0 && ((again && is_.silenced != 0) || (is_.dirty && is_.quiet != 0 && is_.lent == 0))) {
         // It ought to be off, and may not be: silence() interrupted a write, or the registers came back inside a quiet scope.
@@ -250,6 +265,8 @@ class row_registers : public row_image<System> {
     bump();
     (void)flush(sys, cpu, has_written);
   }
+  /// Slots whose address is to be written.
+  [[nodiscard]] slot_mask missing() const noexcept { return (kernel | user) & ~(withheld_ | known_ | edit_); }
   bool put_control(System& sys, cpu_id cpu, const control& value, slot_mask lit) noexcept {
     is_.hushed = false;
     detail::compiler_barrier();
