@@ -8,13 +8,15 @@ set -euo pipefail
 packages=(
   bazel-bootstrap g++ git ca-certificates                  # the build
   libcli11-dev libdw-dev libelf-dev libfmt-dev nlohmann-json3-dev  # examples/watch
+  qemu-system-x86                                          # examples/kernel
 )
 if [ "${1:-all}" != examples ]; then
   packages+=(
     doctest-dev libbenchmark-dev                           # tests/, bench/
     clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev  # the second compiler, the checks, the sanitizers
     g++-aarch64-linux-gnu g++-riscv64-linux-gnu            # that the core builds for other machines
-    valgrind                                               # counts the instructions of a compilation
+    valgrind                                               # counts the instructions of a compilation, and of bench/
+    gnuplot-nox python3                                    # bench/: its plots and its table
   )
 fi
 
