@@ -96,6 +96,16 @@ struct kernel_probe {
   static std::uint64_t user_end() { return 0x8000'0000'0000; }
   static std::uint64_t denied() { return 0x5000; }
   static bool passes(const mock::frame& f) { return f.resume; }
+  template <class F>
+  void answer(F f) {
+    while (os.posted().any()) {
+      const cpu_id cpu = os.posted().first();
+      os.answered(cpu);
+      const auto was = os.enter_guard(cpu);
+      f(cpu);
+      os.leave_guard(was);
+    }
+  }
 };
 
 TEST_CASE("the mock kernel is a platform") {

@@ -59,6 +59,11 @@ struct porous : mock::system<Cpus, Slots, Pools, Fallible> {
     for (cpu_id cpu = 0; cpu < Cpus; ++cpu)
       if (only->guard_depth(cpu) + only->trap_depth(cpu) != 0) return interrupter::gap(only->this_cpu());
   }
+  void post_on(const cpumask<Cpus>& mask) noexcept {
+    gap();
+    base::post_on(mask);
+    gap();
+  }
   static constexpr bool same_address(const setting& a, const setting& b) noexcept {
     const bool same = base::same_address(a, b);
     gap();
@@ -102,20 +107,33 @@ struct world : conformance::world<mock::machine_of<porous<Cpus, Slots, Pools, Fa
 
 // What may interrupt.
 
-enum class wish { none, enable, disable, modify };
+enum class wish { none, enable, disable, modify, leave };
 struct interruption {
   enum { trap, user_trap, nmi, silence, to_task } kind;
   wish what = wish::none;
   unsigned whom = 0;       ///< 0: the breakpoint that hits; 1: the one that the interrupted verb is about; 2: a third
   bool elsewhere = false;  ///< on another CPU than the one in the gap
+  bool posted = false;     ///< asked for everywhere, by a post
 };
 
 std::string to_text(const interruption& i) {
   static const char* const kinds[] = {"trap", "trap in user mode", "NMI", "silence", "switch"};
-  static const char* const verbs[] = {"", ": enable ", ": disable ", ": modify "};
+  static const char* const verbs[] = {"", ": enable ", ": disable ", ": modify ", ": unregister "};
   static const char* const names[] = {"o", "s", "t"};
-  return std::string(kinds[i.kind]) + verbs[static_cast<unsigned>(i.what)] + (i.what == wish::none ? "" : names[i.whom]) +
-         (i.elsewhere ? " on another CPU" : "");
+  return std::string(kinds[i.kind]) + (i.posted ? ", post" : "") + verbs[static_cast<unsigned>(i.what)] +
+         (i.what == wish::none ? "" : names[i.whom]) + (i.elsewhere ? " on another CPU" : "");
+}
+
+template <class World>
+refusal post(World& w, wish what, typename World::kernel& b, const request& to) {
+  if constexpr (can_post<typename World::system>) {
+    auto post = w.m.slots.post();
+    if (what == wish::enable) return post.enable(b).why();
+    if (what == wish::disable) return post.disable(b).why();
+    if (what == wish::modify) return post.modify(b, to).why();
+    return post.unregister_breakpoint(b).why();
+  }
+  return {};
 }
 
 template <class World>
@@ -129,9 +147,14 @@ void happen(World& w, const interruption& i, cpu_id cpu, std::size_t number) {
         refusal no;
         auto& b = *targets[i.whom];
         if (&h.kernel() != &w.o) w.complain("an access to o's address is taken for another's");
-        if (i.what == wish::enable) no = h.here.enable(b);
-        if (i.what == wish::disable) no = h.here.disable(b);
-        if (i.what == wish::modify) no = h.here.modify(b, w.data(0x5000 + 0x100 * i.whom));
+        const request to = w.data(0x5000 + 0x100 * i.whom);
+        if (i.posted) {
+          no = post(w, i.what, b, to);
+        } else {
+          if (i.what == wish::enable) no = h.here.enable(b);
+          if (i.what == wish::disable) no = h.here.disable(b);
+          if (i.what == wish::modify) no = h.here.modify(b, to);
+        }
         w.answers[number] = to_string(no.why);
       };
       w.m.set_mode(cpu, i.kind == interruption::trap ? mock::mode::kernel : mock::mode::user);
@@ -163,9 +186,14 @@ void happen(World& w, const interruption& i, cpu_id cpu, std::size_t number) {
   }
 }
 
-/// What the world looks like afterwards: the same text is the same outcome.
+/// What the world looks like when all that was posted has arrived: the same text is the same outcome.
 template <class World>
 std::string outcome(World& w, const refusal& no) {
+  if constexpr (can_post<typename World::system>) {
+    w.m.deliver();
+    w.m.slots.reap();
+    if (w.m.system().posted().any()) w.complain("an answer has asked again");
+  }
   std::string text = std::string(to_string(no.why)) + '\n';
   for (const auto& answer : w.answers) text += "told: " + answer + '\n';
   return text + shelves(w);
@@ -226,7 +254,8 @@ typename orders<World>::event event_of(World& w, const scenario<World>& s, const
                                        bool hits_count) {
   auto& answer = w.answers[n];
   const bool blocked = answer == "would_block";
-  if (blocked && (i.what != wish::modify || i.elsewhere)) w.complain("refused as would_block, where nothing may be");
+  const bool may_block = i.posted ? i.whom == 1 && conformance::claims_s(s) : i.what == wish::modify && !i.elsewhere;
+  if (blocked && !may_block) w.complain("refused as would_block, where nothing may be");
   if (answer == "-" && s.others_stay && hits_count) w.complain("a hit of a bystander is lost");
   return {where, blocked || answer == "-" ? answer : ""};
 }
@@ -253,6 +282,19 @@ bool check_order(World& w, const scenario<World>& s, orders<World>& expected, co
   return w.complaints.empty();
 }
 
+/// What a handler has posted off is silent on its CPU when the verb that it interrupted is over, not only when that CPU answers.
+template <class World>
+void look_for_what_is_off(World& w, const scenario<World>& s, const interruption& i, cpu_id cpu) {
+  if (!i.posted || (i.what != wish::disable && i.what != wish::leave) || w.answers[0] != "granted") return;
+  if (i.whom == 1 && conformance::claims_s(s)) return;  // the verb may come after it
+  if (i.elsewhere) cpu = (cpu + 1) % World::cpus;
+  const std::set<std::uint64_t> watched[] = {{0x1000}, {0x2000, 0x2800}, {0x3000}};
+  const auto& bank = w.m.system().bank(cpu);
+  for (slot_id slot = 0; slot < World::slots; ++slot)
+    if ((bank.control().on >> slot & 1) != 0 && watched[i.whom].count(bank.address(slot)) != 0)
+      w.complain("what a handler has posted off is on");
+}
+
 template <class World>
 void check_one_gap(const scenario<World>& s, const interruption& i, unsigned& runs) {
   const std::vector<interruption> all{i};
@@ -267,6 +309,7 @@ void check_one_gap(const scenario<World>& s, const interruption& i, unsigned& ru
     gap.during([&] { no = s.verb(w); });
     if (!gap.happened) return;
     ++runs;
+    look_for_what_is_off(w, s, i, where);
     if (!check_order(w, s, expected, all, {where}, no, std::to_string(at))) return;
   }
 }
@@ -304,6 +347,8 @@ std::vector<interruption> everything() {
     all.push_back({.kind = interruption::trap, .elsewhere = elsewhere});
     for (wish what : {wish::enable, wish::disable, wish::modify})
       for (unsigned whom = 0; whom < 3; ++whom) all.push_back({interruption::trap, what, whom, elsewhere});
+    for (wish what : {wish::enable, wish::disable, wish::modify, wish::leave})
+      for (unsigned whom = 0; whom < 3; ++whom) all.push_back({interruption::trap, what, whom, elsewhere, true});
     all.push_back({.kind = interruption::nmi, .elsewhere = elsewhere});
     all.push_back({.kind = interruption::silence, .elsewhere = elsewhere});
   }
@@ -435,7 +480,8 @@ void check_pairs(bool inside) {
   const interruption some[] = {{.kind = interruption::nmi},
                                {interruption::trap, wish::enable, 1},
                                {interruption::trap, wish::disable, 1},
-                               {interruption::trap, wish::modify, 1}};
+                               {interruption::trap, wish::modify, 1},
+                               {interruption::trap, wish::modify, 1, false, true}};
   unsigned runs = 0;
   for (const auto& s : scenarios<World>())
     for (const auto& first : some)

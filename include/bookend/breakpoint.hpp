@@ -82,8 +82,10 @@ class kernel_breakpoint : public breakpoint {
   friend class posted_side<System>;
   friend class post_view<System>;
   friend class kernel_side<System>;
+  friend class handler_view<System>;
   template <system>
   friend class row;
+  [[nodiscard]] bool leaves() const noexcept { return can_post<System> && detail::load_acquire(this->state_) == leaving; }
   handler on_hit_;
   cpumask<System::max_cpus> cpus_{};           // owner lock; read in any context
   intent<typename System::setting> intent_{};  // whoever has claimed it; read in any context

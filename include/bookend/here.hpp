@@ -134,8 +134,12 @@ template <class System>
 refusal handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept {
   auto& r = own_row();
   const slot_mask held = r.slots_of(&b);
-  if (held == 0) return reason::not_registered;
+  if (held == 0 || b.leaves()) return reason::not_registered;
   if (!r.set_on(shelf_->system_, cpu_, held, wanted, if_it_fails::go_back)) return {reason::hardware, cpu_};
+  if (b.leaves()) {  // whoever interrupted this has posted it away
+    (void)r.set_on(shelf_->system_, cpu_, held, false, if_it_fails::go_on);
+    return reason::not_registered;
+  }
   if constexpr (can_fail<System>)
     if ((held >> r.undo.slot & 1) != 0) r.undo.on = static_cast<std::uint8_t>(wanted);
   return {};
@@ -145,7 +149,7 @@ template <class System>
 refusal handler_view<System>::modify(kernel_breakpoint<System>& b, const request& q) const noexcept {
   auto& r = own_row();
   const slot_mask held = r.slots_of(&b);
-  if (held == 0) return reason::not_registered;
+  if (held == 0 || b.leaves()) return reason::not_registered;
   if (r.editing() || (held & (held - 1)) != 0) return reason::would_block;
   const slot_id s = detail::lowest_bit(held);
   const auto encoded = shelf_->accept(side::kernel, q);

@@ -15,9 +15,9 @@ class handler_view {
   constexpr handler_view(shelf<System>& s, cpu_id cpu) noexcept : shelf_(&s), cpu_(cpu) {}
 
   [[nodiscard]] constexpr cpu_id cpu() const noexcept { return cpu_; }
-  /// Arms it again on this CPU. Refused as not_registered if it holds no slot here. At most one control write.
+  /// Arms it again on this CPU. Refused as not_registered if it holds no slot here, or leaves. At most one control write.
   refusal enable(kernel_breakpoint<System>& b) const noexcept { return set_on(b, true); }
-  /// Silent on this CPU when it returns; the slot stays its own. Refused as not_registered. At most one control write.
+  /// Silent on this CPU when it returns; the slot stays its own. Refused as not_registered, too. At most one control write.
   refusal disable(kernel_breakpoint<System>& b) const noexcept { return set_on(b, false); }
   /// Watches something else on this CPU, in the same slot; disabled stays disabled. Refused as the backend and may_watch do, as
   /// unsupported if the new setting needs another pool, as not_registered, or as would_block if it interrupts a verb that is

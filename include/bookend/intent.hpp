@@ -70,8 +70,15 @@ class intent {
     detail::store_relaxed(generation_, done - 1);
     __atomic_thread_fence(__ATOMIC_RELEASE);  // whoever sees a store below sees the odd number
     change(done);
+    stay_behind(aimed_, done);
+    stay_behind(turned_, done);
     detail::store_release(generation_, done);
     return done;
+  }
+  /// What is very old must not be taken for something later when the numbers have wrapped.
+  static void stay_behind(std::uint32_t& old, std::uint32_t done) noexcept {
+    constexpr std::uint32_t far = std::uint32_t{1} << 30;
+    if (done - old > far) detail::store_relaxed(old, done - far);
   }
   void put(const Setting& to, std::uint32_t g) noexcept {
     std::uint64_t words[word_count]{};

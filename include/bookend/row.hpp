@@ -67,7 +67,9 @@ class alignas(64) row : public row_registers<System> {
   }
 
   /// Re-aims a slot in place; armed stays armed, disarmed stays disarmed. Precondition: not editing().
-  bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting& to, std::uint32_t generation, if_it_fails then) noexcept {
+  /// `generation` is looked at when the slot is in edit_: it may be the slot's own, which somebody who interrupts changes before.
+  bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting& to, const std::uint32_t& generation,
+                if_it_fails then) noexcept {
     const setting was = settings[slot];
     const std::uint32_t was_generation = generations[slot];
     return attempt(
@@ -103,8 +105,9 @@ class alignas(64) row : public row_registers<System> {
   /// their task.
   bool go_offline(System& sys, cpu_id cpu) noexcept {
     const bool good = this->leave_registers(sys, cpu, [&] { this->is_.online = 0; });
-    each_slot(user, [&](slot_id s) { detail::store_relaxed(on[s], std::uint8_t{0}); });
+    const slot_mask gone = user;
     user = 0;
+    each_slot(gone, [&](slot_id s) { let_go(s); });  // their storage may be a kernel breakpoint's next
     current = nullptr;
     return good;
   }
@@ -147,8 +150,8 @@ class alignas(64) row : public row_registers<System> {
       do {  // whoever interrupts this switches off at once: what is stored after it must have been read after it
         seen = this->version_;
         detail::compiler_barrier();
-        if (!intent_of(s).try_read(v)) whole &= ~bit(s);
-        if ((whole & bit(s)) == 0) break;
+        while (!intent_of(s).try_read(v)) {  // by another CPU, in a few instructions
+        }
         if (aims && later(v.aimed, had)) put(s, v.setting, v.aimed);
         if (later(v.turned, had)) detail::store_relaxed(on[s], static_cast<std::uint8_t>(v.on));
         detail::compiler_barrier();
@@ -200,7 +203,7 @@ class alignas(64) row : public row_registers<System> {
     this->bump();
   }
 
-  void aim(slot_id slot, const setting& to, std::uint32_t generation) noexcept {
+  void aim(slot_id slot, const setting& to, const std::uint32_t& generation) noexcept {
     this->edit_ |= bit(slot);
     this->bump();
     put(slot, to, generation);

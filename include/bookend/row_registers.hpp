@@ -238,14 +238,14 @@ class row_registers : public row_image<System> {
   slot_mask withheld_ = 0;  // slots that nobody may have
   // One word, so that the usual case is one comparison. Each byte is stored by itself: whoever interrupts may store another.
   struct alignas(8) flags {
-    std::uint8_t online;
-    std::uint8_t lent;
-    std::uint8_t silenced;
-    std::uint8_t quiet;  // depth
-    bool dirty;          // a register write failed last
-    bool writing;        // a flush is under way on this CPU
-    bool hushed;         // turned off by a quiet scope: the hardware has nothing on, whatever control_ says
-    std::uint8_t dispatching;
+    std::uint8_t online = 0;
+    std::uint8_t lent = 0;
+    std::uint8_t silenced = 0;
+    std::uint8_t quiet = 0;  // depth
+    bool dirty = false;      // a register write failed last
+    bool writing = false;    // a flush is under way on this CPU
+    bool hushed = false;     // turned off by a quiet scope: the hardware has nothing on, whatever control_ says
+    std::uint8_t dispatching = 0;
   };
   flags is_{};
   [[nodiscard]] bool is(flags exactly) const noexcept {

@@ -167,9 +167,14 @@ class slot_manager : public user_side<System> {
         if constexpr (can_post<System>) {
           // Whoever has posted before this line is seen below; whoever posts after it sees this CPU online, and asks it again.
           __atomic_thread_fence(__ATOMIC_SEQ_CST);
+          // An NMI that posts here from now on either comes before the look, or finds a row that takes posts.
+          const quiet_scope<System> nothing_armed(this->system_, r, c);
+          const bool good = r.come_online(this->system_, c);
           r.catch_up(this->system_, c, true);
+          return good;
+        } else {
+          return r.come_online(this->system_, c);
         }
-        return r.come_online(this->system_, c);
       };
       if (this->run(mask::of(cpu), come).none()) return {};
       this->set_online(cpu, false);

@@ -72,6 +72,7 @@ template <class System>
   if (before != 0 && !step) this->shelf_->system_.step_past(frame);
   each_slot(hits, [&](slot_id s) {
     if (detail::load_relaxed(r.on[s]) == 0 || r.holders[s] != was[s].holder) return;  // a handler has silenced or removed it
+    if (can_post<System> && r.generations[s] != was[s].generation) return;            // a handler's post has replaced it
     tell(r, s, was[s], frame, result);
   });
 }

@@ -16,6 +16,8 @@ namespace conformance {
 ///   user_end()           the first address that users may not watch, and may just below it; the kernel may watch both
 ///   denied()             an address that nobody may watch
 ///   passes(frame)        true when execution breakpoints would not come again on return to that frame
+///   answer(f)            with post_on(): every CPU that was asked answers by f(cpu) where it would call sync(); returns when none
+///                        has anything left to answer. f may ask again
 template <class P>
 concept platform_probe = requires(P p) {
   requires bookend::platform<std::remove_cvref_t<decltype(p.platform())>>;
@@ -112,6 +114,57 @@ void platform_suite(Probe& probe) {
   SUBCASE("a cross-call to nobody runs nothing and returns") {
     call_on({});
     for (unsigned t : log.times) CHECK(t == 0);
+  }
+
+  if constexpr (bookend::has_post_on<kernel> && requires { probe.answer([](cpu_id) {}); }) {
+    const auto ask = [&](const mask& m) {
+      auto token = os.traps_off();
+      log.handed_in = 77;
+      os.post_on(m);
+      os.traps_restore(token);
+    };
+    const auto answer = [&](cpu_id cpu) { note(&log, cpu); };
+
+    SUBCASE("who is asked by post_on answers, there and under its guard, and sees what was stored before; others do not") {
+      probe.answer(answer);
+      for (unsigned t : log.times) CHECK(t == 0);
+      for (cpu_id cpu : online) {
+        for (unsigned& t : log.times) t = 0;
+        ask(mask::of(cpu));
+        probe.answer(answer);
+        for (cpu_id other = 0; other < kernel::max_cpus; ++other) CHECK((log.times[other] != 0) == (other == cpu));
+      }
+      ask(online);
+      probe.answer(answer);
+      for (cpu_id cpu : online) CHECK(log.times[cpu] != 0);
+      CHECK(log.seen);
+      CHECK(log.placed);
+    }
+
+    SUBCASE("requests may merge, but there is an answer after the last; then there is none any more") {
+      ask(online);
+      log.handed_in = 0;
+      ask(mask::of(online.first()));
+      ask(online);
+      probe.answer(answer);
+      for (cpu_id cpu : online) CHECK((log.times[cpu] >= 1 && log.times[cpu] <= 3));
+      CHECK(log.seen);
+      for (unsigned& t : log.times) t = 0;
+      probe.answer(answer);
+      for (unsigned t : log.times) CHECK(t == 0);
+    }
+
+    SUBCASE("a request that comes while a CPU answers makes it answer again") {
+      bool asked[kernel::max_cpus]{};
+      unsigned after[kernel::max_cpus]{};
+      ask(online);
+      probe.answer([&](cpu_id cpu) {
+        if (asked[cpu]) return static_cast<void>(++after[cpu]);
+        asked[cpu] = true;
+        os.post_on(mask::of(cpu));
+      });
+      for (cpu_id cpu : online) CHECK(after[cpu] != 0);
+    }
   }
 
   SUBCASE("the kernel may watch address 0 or not, but says the same each time") {

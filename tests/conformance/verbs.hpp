@@ -61,6 +61,19 @@ struct world {
     put(s, 0x2000);
     put(t, 0x3000);
   }
+  /// Its unregistering is posted; nobody has reaped it.
+  void leave(kernel& b) { (void)m.slots.post().unregister_breakpoint(b); }
+  /// A post on CPU 1, which the others have not got yet.
+  template <class F>
+  void from_another_cpu(F f) {
+    m.guarded(1, [&](const auto&) { (void)f(m.slots.post()); });
+  }
+  /// `s` is off; that it watches 0x2800, and is on, all CPUs but one have yet to learn.
+  void behind() {
+    (void)m.slots.disable(s);
+    from_another_cpu([&](auto post) { return post.modify(s, data(0x2800)); });
+    from_another_cpu([&](auto post) { return post.enable(s); });
+  }
   /// Two tasks of two breakpoints, the first of them running.
   void running(unsigned ours = 2, unsigned theirs = 2) {
     put(o, 0x1000);
@@ -187,7 +200,64 @@ std::vector<scenario<World>> scenarios() {
     all.push_back(
         {"user modify across pools", [](W& w) { w.running(); }, [](W& w) { return w.m.slots.modify(w.u[0], w.code(0x4000)); }});
   }
+  if constexpr (can_post<typename W::system>) {
+    static constexpr auto why = [](const auto& posted) { return refusal(posted.why()); };
+    all.push_back({"post enable", [](W& w) { w.three(), (void)w.m.slots.disable(w.s); },
+                   [](W& w) { return why(w.m.slots.post().enable(w.s)); }});
+    all.push_back({"post disable", [](W& w) { w.three(); }, [](W& w) { return why(w.m.slots.post().disable(w.s)); }});
+    all.push_back(
+        {"post modify", [](W& w) { w.three(); }, [](W& w) { return why(w.m.slots.post().modify(w.s, w.data(0x2800))); }});
+    all.push_back({"post modify disabled", [](W& w) { w.three(), (void)w.m.slots.disable(w.s); },
+                   [](W& w) { return why(w.m.slots.post().modify(w.s, w.data(0x2000, 4))); }});
+    all.push_back(
+        {"post unregister", [](W& w) { w.three(); }, [](W& w) { return why(w.m.slots.post().unregister_breakpoint(w.s)); }});
+    all.push_back({"here modify", [](W& w) { w.three(); },
+                   [](W& w) { return w.m.guarded(0, [&](auto view) { return view.modify(w.s, w.data(0x2800)); }); }});
+    all.push_back({"here enable", [](W& w) { w.three(), (void)w.m.slots.disable(w.s); },
+                   [](W& w) { return w.m.guarded(0, [&](auto view) { return view.enable(w.s); }); }});
+    all.push_back({"reap", [](W& w) { w.three(), w.leave(w.s); },
+                   [](W& w) {
+                     w.m.slots.reap();
+                     return refusal{};
+                   }});
+    all.push_back({"register what leaves", [](W& w) { w.three(), w.leave(w.s); },
+                   [](W& w) { return w.m.slots.register_breakpoint(w.s, w.data(0x2800)); }});
+    if constexpr (W::cpus >= 2) {
+      static constexpr auto deliver = [](W& w) {
+        w.m.deliver();
+        return refusal{};
+      };
+      all.push_back({"deliver modify and disable",
+                     [](W& w) {
+                       w.three();
+                       w.from_another_cpu([&](auto post) { return post.modify(w.s, w.data(0x2800)); });
+                       w.from_another_cpu([&](auto post) { return post.disable(w.t); });
+                     },
+                     deliver});
+      all.push_back({"deliver modify and enable", [](W& w) { w.three(), w.behind(); }, deliver});
+      all.push_back({"deliver unregister", [](W& w) { w.three(), w.leave(w.s); }, deliver});
+      all.push_back({"modify what is behind", [](W& w) { w.three(), w.behind(); },
+                     [](W& w) { return w.m.slots.modify(w.s, w.data(0x2000, 4)); }});
+      all.push_back({"disable what is behind", [](W& w) { w.three(), w.behind(); }, [](W& w) { return w.m.slots.disable(w.s); }});
+      all.push_back({"online where it is behind",
+                     [](W& w) {
+                       w.three();
+                       (void)w.m.offline(0);
+                       w.behind();
+                     },
+                     [](W& w) { return w.m.online(0); }, false});
+    }
+  }
   return all;
+}
+
+/// True when the verb claims `s`: meanwhile a post for it is refused as would_block.
+template <class World>
+bool claims_s(const scenario<World>& s) {
+  const std::string name = s.name;
+  for (const char* verb : {"register", "unregister", "enable", "disable", "modify", "move", "post", "reap"})
+    if (name.rfind(verb, 0) == 0) return true;
+  return false;
 }
 
 /// All that can be seen of a machine: who holds each slot of each CPU, and what for. `generations` or not: they tell two equal
