@@ -11,8 +11,8 @@ namespace bookend {
 /// What the machine says after a debug trap, polarity and position taken out.
 struct status {
   slot_mask hits = 0;      ///< slots whose condition matched; the machine may set bits of slots that are off
-  bool step = false;       ///< a single step is reported too
   std::uint64_t rest = 0;  ///< everything that is not a slot's bit, in the machine's own positions, 1 = reported (step included)
+  bool step = false;       ///< a single step is reported too
 };
 
 /// A machine. `setting` is what one slot's registers hold, independent of which slot it is; `control` is what the registers

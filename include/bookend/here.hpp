@@ -10,21 +10,21 @@ namespace bookend {
 template <class System>
 class [[nodiscard]] quiet_scope {
  public:
-  quiet_scope(System& sys, row<System>& r, cpu_id cpu) noexcept : system_(sys), row_(r), cpu_(cpu) {
-    row_.quiet_enter(system_, cpu_);
+  [[gnu::always_inline]] quiet_scope(shelf<System>& s, row<System>& r, cpu_id cpu) noexcept : shelf_(s), row_(r), cpu_(cpu) {
+    since_ = row_.quiet_enter(shelf_.system(), cpu_);
   }
-  ~quiet_scope() { row_.quiet_leave(system_, cpu_); }
+  [[gnu::always_inline]] ~quiet_scope() { row_.quiet_leave(shelf_.system(), cpu_, since_); }
+  /// The trap that it was opened for; see cpu_view::trap().
+  trap_result<System> trap(typename System::frame& frame) const noexcept;
   quiet_scope(const quiet_scope&) = delete;
   quiet_scope& operator=(const quiet_scope&) = delete;
 
  private:
-  System& system_;
+  shelf<System>& shelf_;
   row<System>& row_;
   cpu_id cpu_;
+  std::uint32_t since_;
 };
-
-template <class System>
-struct matched;
 
 /// A CPU that the caller drives: `slots.on(cpu)` where CPUs are numbers. The caller is that CPU for the call: nothing else acts
 /// on it.
@@ -64,7 +64,9 @@ class cpu_view : public handler_view<System> {
   }
 
   /// See quiet_scope. Guard or trap or NMI. One control write if anything is on, and one at the end if anything is wanted then.
-  [[nodiscard]] quiet_scope<System> quiet() const noexcept { return {this->shelf_->system_, this->own_row(), this->cpu()}; }
+  [[nodiscard, gnu::always_inline]] quiet_scope<System> quiet() const noexcept {
+    return {*this->shelf_, this->own_row(), this->cpu()};
+  }
 
   /// Hands this CPU's registers to somebody else: a guest about to run, a suspend. Guard. Everything off, nothing written until
   /// restore(); verbs meanwhile change the row only. Not twice without restore() between. hardware if switching off fails: lent
@@ -77,10 +79,6 @@ class cpu_view : public handler_view<System> {
   void silence() const noexcept { this->own_row().silence(this->shelf_->system_, this->cpu()); }
 
  private:
-  void tell(row<System>& r, slot_id s, const matched<System>& was, typename System::frame& frame,
-            trap_result<System>& result) const noexcept;
-  void tell_each(row<System>& r, slot_mask said, bool step, typename System::frame& frame,
-                 trap_result<System>& result) const noexcept;
   /// The registers differ, or may.
   [[gnu::noinline]] bool exchange(row<System>& r, const task<System>& next) const noexcept {
     return !r.online() || r.seat(this->shelf_->system_, this->cpu(), next, if_it_fails::go_back);
@@ -112,13 +110,13 @@ class here_view {
   {
     view().sync();
   }
-  [[nodiscard]] quiet_scope<System> quiet() const noexcept { return view().quiet(); }
+  [[nodiscard, gnu::always_inline]] quiet_scope<System> quiet() const noexcept { return view().quiet(); }
   refusal lend() const noexcept { return view().lend(); }
   refusal restore() const noexcept { return view().restore(); }
   void silence() const noexcept { view().silence(); }
 
  private:
-  [[nodiscard]] cpu_view<System> view() const noexcept { return {*shelf_, cpu()}; }
+  [[nodiscard, gnu::always_inline]] cpu_view<System> view() const noexcept { return {*shelf_, cpu()}; }
   template <class F>
   refusal guarded(F f) const noexcept {
     auto& sys = shelf_->system();

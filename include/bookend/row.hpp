@@ -135,7 +135,7 @@ class alignas(64) row : public row_registers<System> {
     return whole == which;
   }
   /// What catch_up() does to the row; the caller flushes, then acknowledges the generations in `has`. The slots that are done.
-  /// Without `aims`: for a verb that will re-aim them anyway.
+  /// Without `aims`: for a verb that re-aims them next; until it has, they stay in edit_, since they may be on by now.
   slot_mask absorb(slot_mask which, std::uint32_t (&has)[System::slots], bool aims = true) noexcept {
     slot_mask whole = 0;
     each_slot(which, [&](slot_id s) {
@@ -156,7 +156,7 @@ class alignas(64) row : public row_registers<System> {
         if (later(v.turned, had)) detail::store_relaxed(on[s], static_cast<std::uint8_t>(v.on));
         detail::compiler_barrier();
       } while (this->version_ != seen);
-      this->edit_ &= ~bit(s);
+      if (aims) this->edit_ &= ~bit(s);
       this->bump();
       has[s] = v.generation;
     });

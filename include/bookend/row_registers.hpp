@@ -54,7 +54,7 @@ class row_registers : public row_image<System> {
     return m;
   }
   /// The same while the registers are ours.
-  [[nodiscard]] constexpr slot_mask dispatched() const noexcept { return away() ? 0 : armed(); }
+  [[nodiscard]] constexpr slot_mask dispatched() const noexcept { return armed() & ours_; }
   /// Slots that the hardware may have on although the row does not wish it: a control write has failed.
   [[nodiscard]] constexpr slot_mask stuck() const noexcept { return can_fail<System> && is_.dirty ? lit_ : 0; }
   /// Changes with every wish: what was read of the row between two equal ones is of one moment.
@@ -74,37 +74,36 @@ class row_registers : public row_image<System> {
   }
   void dispatch_ends(std::uint8_t outer) noexcept { is_.dispatching = outer; }
 
-  /// Kernel-mode #DB and NMI entry: everything off until the matching quiet_leave. Scopes nest. At most one control write.
-  void quiet_enter(System& sys, cpu_id cpu) noexcept {
-    if (is({.online = 1})) [[likely]] {
-      quiet_since_ = version_;
-      detail::compiler_barrier();
-      is_.quiet = 1;
-      detail::compiler_barrier();
-      if (lit_ == 0) return;
-      is_.dirty = !wrote([&] { return sys.write_control(cpu, all_off()); });
-      is_.hushed = !is_.dirty;
-    } else {
-      quiet_enter_unusual(sys, cpu);
-    }
-  }
-  /// The outermost one writes what is wanted by then.
-  void quiet_leave(System& sys, cpu_id cpu) noexcept {
-    const std::uint32_t since = quiet_since_;
+  /// Kernel-mode #DB and NMI entry: everything off until the matching quiet_leave, which is given what this returns. Scopes
+  /// nest. At most one control write.
+  [[nodiscard]] std::uint32_t quiet_enter(System& sys, cpu_id cpu) noexcept {
+    if (!is({.online = 1})) [[unlikely]]
+      return quiet_enter_unusual(sys, cpu);
+    const std::uint32_t since = version_;
     detail::compiler_barrier();
-    if ((is({.online = 1, .quiet = 1, .hushed = true}) || (is({.online = 1, .quiet = 1}) && lit_ == 0)) && version_ == since)
-        [[likely]] {
-      is_.quiet = 0;
-      is_.hushed = false;
-      detail::compiler_barrier();
-      if (lit_ != 0) is_.dirty = !wrote([&] { return sys.write_control(cpu, control_); });
-      detail::compiler_barrier();
-      if (version_ == since && !(can_fail<System> && is_.dirty)) return;
-      quiet_leave_unusual(sys, cpu, true);
-    } else {
-      --is_.quiet;
-      quiet_leave_unusual(sys, cpu, false);
-    }
+    is_.quiet = 1;
+    detail::compiler_barrier();
+    if (lit_ == 0) return since;
+    if (wrote([&] { return sys.write_control(cpu, all_off()); }))
+      is_.hushed = true;
+    else
+      is_.dirty = true;
+    return since;
+  }
+  /// The outermost one writes what is wanted by then: what it found, if nobody has asked for anything else since.
+  void quiet_leave(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
+    if (!is({.online = 1, .quiet = 1, .hushed = true}) || version_ != since) [[unlikely]]
+      return quiet_leave_unusual(sys, cpu, since);
+    is_.quiet = 0;
+    is_.hushed = false;
+    detail::compiler_barrier();
+    const bool good = wrote([&] { return sys.write_control(cpu, control_); });
+    detail::compiler_barrier();
+    if (version_ == since && good) [[likely]]
+      return;
+    if (!good) is_.dirty = true;
+    bump();
+    (void)flush(sys, cpu, true);
   }
 
   /// Hands the registers to somebody else (a guest, a suspend): off, and nothing of them is written until take_back.
@@ -119,6 +118,7 @@ class row_registers : public row_image<System> {
   /// Crash and kexec: off now and from now on. Any context.
   void silence(System& sys, cpu_id cpu) noexcept {
     is_.silenced = 1;
+    ours_ = 0;
     bump();
     if (is_.online != 0) (void)wrote([&] { return sys.write_control(cpu, all_off()); });
   }
@@ -195,6 +195,7 @@ class row_registers : public row_image<System> {
     detail::compiler_barrier();
     turn_off(sys, cpu);
     const bool good = !is_.dirty;
+    ours_ = 0;
     leave();
     detail::compiler_barrier();
     known_ = 0;
@@ -211,6 +212,7 @@ class row_registers : public row_image<System> {
     known_ = 0;
     is_.dirty = true;
     detail::compiler_barrier();
+    ours_ = ~slot_mask{0};
     enter();
     bump();
     return flush(sys, cpu);
@@ -236,6 +238,7 @@ class row_registers : public row_image<System> {
   slot_mask known_ = 0;     // slots whose address register holds settings[s]
   slot_mask edit_ = 0;      // slots being rewritten: off, their hits are nobody's, and here-modify is refused
   slot_mask withheld_ = 0;  // slots that nobody may have
+  slot_mask ours_ = 0;      // all ones while the registers are: online, neither lent nor silenced
   // One word, so that the usual case is one comparison. Each byte is stored by itself: whoever interrupts may store another.
   struct alignas(8) flags {
     std::uint8_t online = 0;
@@ -254,16 +257,19 @@ class row_registers : public row_image<System> {
   std::uint32_t version_ = 0;  // changes with every wish
 
  private:
-  [[gnu::noinline]] void quiet_enter_unusual(System& sys, cpu_id cpu) noexcept {
-    if (is_.quiet == 0) quiet_since_ = version_ - 1;  // whatever comes, write anew in the end
-    detail::compiler_barrier();
+  [[gnu::noinline]] std::uint32_t quiet_enter_unusual(System& sys, cpu_id cpu) noexcept {
+    const std::uint32_t never = version_ - 1;  // whatever comes, write anew in the end
     ++is_.quiet;
     detail::compiler_barrier();
     turn_off(sys, cpu);
+    return never;
   }
-  [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu, bool has_written) noexcept {
+  [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
+    --is_.quiet;
+    detail::compiler_barrier();
+    if (is({.online = 1}) && lit_ == 0 && version_ == since) return;  // nothing was on, and nobody has asked for anything
     bump();
-    (void)flush(sys, cpu, has_written);
+    (void)flush(sys, cpu);
   }
   /// Slots whose address is to be written.
   [[nodiscard]] slot_mask missing() const noexcept { return (kernel | user) & ~(withheld_ | known_ | edit_); }
@@ -299,9 +305,8 @@ class row_registers : public row_image<System> {
     return good;
   }
 
-  control control_{};              // last written
-  slot_mask lit_ = 0;              // slots that it has on
-  std::uint32_t quiet_since_ = 0;  // version_ when the outermost quiet scope began
+  control control_{};  // last written
+  slot_mask lit_ = 0;  // slots that it has on
 };
 
 }  // namespace bookend

@@ -168,7 +168,7 @@ class slot_manager : public user_side<System> {
           // Whoever has posted before this line is seen below; whoever posts after it sees this CPU online, and asks it again.
           __atomic_thread_fence(__ATOMIC_SEQ_CST);
           // An NMI that posts here from now on either comes before the look, or finds a row that takes posts.
-          const quiet_scope<System> nothing_armed(this->system_, r, c);
+          const quiet_scope<System> nothing_armed(*this, r, c);
           const bool good = r.come_online(this->system_, c);
           r.catch_up(this->system_, c, true);
           return good;
@@ -266,6 +266,7 @@ class slot_manager : public user_side<System> {
   [[nodiscard]] cpu_view<System> on(cpu_id cpu) noexcept
     requires cpus_are_numbers<System>
   {
+    BOOKEND_ASSERT(cpu < System::max_cpus, "no such CPU");
     return {*this, cpu};
   }
 };

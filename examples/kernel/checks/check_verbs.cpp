@@ -11,7 +11,7 @@ using bookend::access;
 using bookend::later;
 
 WATCHED volatile long first_word, second_word, third_word;
-constinit counting first{"first"}, second{"second"}, third{"third"}, fourth{"fourth"}, fifth{"fifth"};
+constinit counting first{"first"}, second{"second"}, third{"third"}, fifth{"fifth"};
 
 bookend::request data(volatile long& w, access on = access::write) noexcept {
   return {reinterpret_cast<std::uint64_t>(&w), sizeof w, on};

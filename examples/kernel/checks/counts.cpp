@@ -18,13 +18,14 @@ struct slot_by_hand {
   std::uint64_t address;
 };
 struct cpu_by_hand {
-  std::uint64_t dr7 = 0x400;
+  std::uint64_t dr7 = 0x400;     // as the kernel's own slots want it
+  std::uint64_t loaded = 0;      // what the running task added
   slot_by_hand slots[4] = {};
 };
-constinit cpu_by_hand by_hand;
+constinit cpu_by_hand by_hand[max_cpus];
 
 extern "C" [[gnu::section(".entry.text")]] void debug_trap_by_hand(trap_frame* frame) noexcept {
-  auto& mine = by_hand;
+  auto& mine = by_hand[this_cpu()];
   os::write_dr7(0, 0x400);
   const std::uint64_t dr6 = os::read_dr6(0) ^ 0xffff0ff0;
   os::write_dr6(0, 0xffff0ff0);
@@ -86,7 +87,7 @@ void row(const char* what, std::uint64_t ours, std::uint64_t theirs, std::uint64
 
 constinit slot_manager::kernel_breakpoint kernel_watch{"word", [](const slot_manager::hit&) { ++hits; }};
 slot_manager::user_breakpoint user_watches[3][4];
-slot_manager::task nobody, one, other_one, four, other_four;
+slot_manager::task nobody, one, four, other_four;
 
 void write_word() noexcept { words[0] = 1; }
 std::uint64_t trap_by_bookend() noexcept {
@@ -95,8 +96,8 @@ std::uint64_t trap_by_bookend() noexcept {
   return n;
 }
 std::uint64_t trap_by_hand() noexcept {
-  by_hand.slots[3] = {[](trap_frame&, unsigned) { ++hits; }, reinterpret_cast<std::uint64_t>(&words[0])};
-  by_hand.dr7 = os::read_dr7(0);
+  by_hand[0].slots[3] = {[](trap_frame&, unsigned) { ++hits; }, reinterpret_cast<std::uint64_t>(&words[0])};
+  by_hand[0].dr7 = os::read_dr7(0);
   replace_entry(vector_debug, enter_debug_by_hand);
   const std::uint64_t n = instructions(write_word);
   replace_entry(vector_debug, nullptr);
@@ -108,16 +109,15 @@ struct task_by_hand {
   std::uint64_t dr7 = 0;
   std::uint64_t address[4] = {};
 };
-std::uint64_t loaded_by_hand;
 [[gnu::noinline]] void load_by_hand(const task_by_hand& next) noexcept {
   os::write_dr7(0, 0x400);
   for (unsigned i = 0; i < 4; ++i)
     if ((next.dr7 >> (2 * i) & 3) != 0) os_registers::write_address(0, i, next.address[i]);
   if (next.dr7 != 0) os::write_dr7(0, next.dr7);
-  loaded_by_hand = next.dr7;
+  by_hand[this_cpu()].loaded = next.dr7;
 }
 inline void switch_by_hand(const task_by_hand& next) noexcept {
-  if ((next.dr7 | loaded_by_hand) != 0) load_by_hand(next);
+  if ((next.dr7 | by_hand[this_cpu()].loaded) != 0) load_by_hand(next);
 }
 
 std::uint64_t user_word(unsigned i) noexcept { return 0x40'0000 + 8 * i; }

@@ -29,8 +29,7 @@ void other_debug_trap(trap_frame& frame, std::uint64_t rest) noexcept {
 
 /// Kernel hits go to their handlers, inside trap(); those of the running task wait for its return to ring 3, which is also where
 /// they end up when the kernel touched the watched bytes on the task's behalf.
-[[gnu::section(".entry.text")]] void dispatch(trap_frame& frame) noexcept {
-  const auto result = slots.here().trap(frame);
+[[gnu::section(".entry.text"), gnu::noinline]] void rest_of_trap(trap_frame& frame, const slot_manager::trap_result& result) noexcept {
   if (process* const p = current().owner; result.user != 0 && p != nullptr) note_hits(*p, result.user);
   if (result.rest != 0 || result.handled == 0) other_debug_trap(frame, result.rest);
 }
@@ -44,7 +43,8 @@ void other_debug_trap(trap_frame& frame, std::uint64_t rest) noexcept {
 // matched, reports all that are marked, and forgets when DR7 is written.
 extern "C" [[gnu::section(".entry.text")]] void debug_trap(trap_frame* frame) noexcept {
   const auto quiet = slots.here().quiet();
-  dispatch(*frame);
+  const auto result = quiet.trap(*frame);
+  if ((result.user | result.rest) != 0 || result.handled == 0) rest_of_trap(*frame, result);
 }
 
 // NMI, double fault, machine check. An NMI comes between any two instructions, those of bookend included. Nothing in here may

@@ -98,8 +98,8 @@ class backend : public pools_of<Slots, Pools> {
     const std::uint64_t reported = bank(cpu).status() ^ status_reset;
     store(reset);
     return {.hits = static_cast<slot_mask>(reported & status_slots),
-            .step = (reported & status_step) != 0,
-            .rest = reported & ~status_slots};
+            .rest = reported & ~status_slots,
+            .step = (reported & status_step) != 0};
   }
   static constexpr void step_past(frame& f) noexcept { f.resume = true; }
 

@@ -193,7 +193,7 @@ class machine_of : public logbook<System::slots> {
     const auto view = slots.on(cpu);
     if (modes_[cpu] == mode::kernel) {
       const auto quiet = view.quiet();
-      last_[cpu] = view.trap(f);
+      last_[cpu] = quiet.trap(f);
     } else {
       last_[cpu] = view.trap(f);
     }

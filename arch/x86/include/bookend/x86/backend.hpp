@@ -47,10 +47,10 @@ struct backend : R {
 
   /// Reads DR6 and writes its reset value back: the CPU sets bits and never clears them.
   constexpr status take_status(cpu_id cpu) noexcept {
-    const status now = status_of(R::read_dr6(cpu));
+    const std::uint64_t dr6 = R::read_dr6(cpu);
     // A file that cannot write its DR6 is a CPU that is gone; the bits that it may still have are said once more at worst.
     static_cast<void>(R::write_dr6(cpu, dr6_reset));
-    return now;
+    return status_of(dr6);
   }
 };
 

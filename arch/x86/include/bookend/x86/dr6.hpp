@@ -21,7 +21,7 @@ inline constexpr std::uint32_t dr6_transaction = 1u << 16;     ///< RTM, active 
 /// differs from the reset value, those that a later CPU gives a meaning included: bits reserved as 1 become active low. Pure.
 constexpr status status_of(std::uint64_t dr6) noexcept {
   const std::uint32_t reported = static_cast<std::uint32_t>(dr6) ^ dr6_reset;
-  return {.hits = reported & 0xF, .step = (reported & dr6_single_step) != 0, .rest = reported & ~0xFu};
+  return {.hits = reported & 0xF, .rest = reported & ~0xFu, .step = (reported & dr6_single_step) != 0};
 }
 
 }  // namespace bookend::x86
