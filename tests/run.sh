@@ -3,7 +3,7 @@
 # tests/run.sh — installs what is missing, runs every test with both compilers and under the sanitizers, then every gate.
 #   bash tests/run.sh            everything; the last line is "N passed, N failed"
 #   bash tests/run.sh gates      only the gates
-# A test case of doctest counts as one in each way that it runs, a gate as one.
+# A test case of doctest counts as one in each way that it runs, so does a check of examples/kernel; a gate as one.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 only=${1:-all}
@@ -30,12 +30,17 @@ finish() {
 }
 trap finish EXIT
 
-# `count FILE`: adds the cases of a doctest log; false if there was none. A test that is no doctest program counts as one.
+# `count FILE`: adds the cases of a doctest log, or those of a last line "N passed, N failed"; false if there was none. Any other
+# test counts as one.
 count() {
   local cases='' good=0 bad=0
   # [doctest] test cases:  12 |  11 passed | 1 failed | 0 skipped
   read -r cases good bad < <(sed -n 's/^\[doctest\] test cases: *\([0-9]*\) *| *\([0-9]*\) passed *| *\([0-9]*\) failed.*/\1 \2 \3/p' "$1" 2>/dev/null | tail -n 1)
-  [ -n "$cases" ] || { good=1 bad=0 cases=1; }
+  [ -n "$cases" ] || {
+    read -r good bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$1" 2>/dev/null | tail -n 1)
+    [ -n "$good" ] || good=1 bad=0
+    cases=$((good + bad))
+  }
   [ "$cases" -gt 0 ] || return 1
   passed=$((passed + good)) failed=$((failed + bad))
 }
@@ -58,7 +63,7 @@ suite() {
       *"TO BUILD"* | *"NO STATUS"*) failed=$((failed + 1)) ;;
       *) # Where the log has no failed case, the test crashed, or was stopped, or is no doctest program.
         so_far=$failed
-        grep -q '^\[doctest\] test cases' "$outcome" 2>/dev/null && count "$outcome"
+        grep -qE '^\[doctest\] test cases|^[0-9]+ passed, [0-9]+ failed$' "$outcome" 2>/dev/null && count "$outcome"
         [ "$failed" -gt "$so_far" ] || failed=$((failed + 1)) ;;
     esac
   done < <(grep -E '^//[^ ]+ +(\(cached\) )?(PASSED|FAILED|TIMEOUT|FLAKY|NO STATUS)' "$log" | sort -u)

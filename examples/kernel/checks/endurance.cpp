@@ -114,7 +114,9 @@ void write_words(unsigned cpu) {
       interrupts_off();
       const unsigned due = watched_by_registers(reinterpret_cast<std::uint64_t>(&w));
       const std::uint64_t before = mine.trapped;
+      asm volatile("" : : : "memory");  // a trap changes what we count
       w = 1;
+      asm volatile("" : : : "memory");
       if (mine.trapped - before != due) ++mine.wrong;
       ++mine.writes;
       mine.due += due;
@@ -137,7 +139,7 @@ void random_verbs(void* argument) {
       return random.below(3) == 0 ? all_cpus() : m;
     };
     bookend::refusal no;
-    switch (random.below(12)) {
+    switch (b.idle() && random.below(4) != 0 ? 0 : random.below(12)) {
       case 0:
       case 1:
       case 2:

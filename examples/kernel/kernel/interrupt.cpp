@@ -10,6 +10,16 @@ namespace kernel {
 
 void (*on_tick)() noexcept;
 
+namespace {
+void preempt_task() noexcept {
+  cpu& c = here();
+  const thread& t = *c.current;
+  const std::uint64_t turns = t.switches;
+  schedule();
+  if (t.switches != turns) __atomic_fetch_add(&c.count.preempted, 1, __ATOMIC_RELAXED);
+}
+}  // namespace
+
 // Interrupts off. In the entry code so that #DB from ring 3 gets to its status register without anything that may be watched.
 extern "C" [[gnu::section(".entry.text")]] void interrupt(trap_frame* frame) noexcept {
   switch (frame->vector) {
@@ -19,7 +29,8 @@ extern "C" [[gnu::section(".entry.text")]] void interrupt(trap_frame* frame) noe
       end_of_interrupt();
       ++here().count.ticks;
       if (on_tick != nullptr) on_tick();
-      return schedule();
+      if (!frame->from_user()) return schedule();
+      return preempt_task();
     case vector_reschedule:
       end_of_interrupt();
       return schedule();

@@ -65,10 +65,10 @@ void start_apic() noexcept {
   apic(spurious_register) = 0x100 | vector_spurious;
 }
 
-void start_timer() noexcept {
+void start_timer(std::uint32_t times_as_often) noexcept {
   apic(divide_register) = 0b1011;  // by 1
   apic(timer_register) = periodic | vector_timer;
-  apic(initial_count) = 2'000'000;
+  apic(initial_count) = 2'000'000 / times_as_often;
 }
 void stop_timer() noexcept {
   apic(timer_register) = masked;

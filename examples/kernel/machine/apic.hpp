@@ -11,7 +11,7 @@ void silence_old_controllers() noexcept;
 /// On each CPU, before its first interrupt.
 void start_apic() noexcept;
 /// Ticks from now on. How long a tick is does not matter to anybody here, so it is not calibrated: about 2 ms under QEMU.
-void start_timer() noexcept;
+void start_timer(std::uint32_t times_as_often = 1) noexcept;
 void stop_timer() noexcept;
 /// Every interrupt's handler but the spurious one's, before it does anything that may not come back.
 void end_of_interrupt() noexcept;

@@ -35,6 +35,7 @@ struct alignas(4096) cpu {
   struct {
     std::uint64_t ticks, calls, posts, syncs, nmis, spurious;
     std::uint64_t steps, general_detects, unknown_debug_traps;
+    std::uint64_t preempted;  ///< times a ring-3 task lost this CPU to another thread by a tick
   } count;
 
   segment_tables segments;

@@ -104,6 +104,16 @@ std::int64_t is_refused(std::uint64_t) {
   return watch(&words[4], 8) == no_slot ? 0 : 9;
 }
 
+std::int64_t loads_ss(std::uint64_t) {
+  on_hit(count);
+  if (watch(&words[0], 2, on_access) != 0) return 1;
+  std::uint64_t ss;
+  asm volatile("mov %%ss, %0" : "=r"(ss));
+  words[0] = ss;
+  std::int64_t answer;
+  asm volatile("mov %1, %%ss\n\tint $0x80" : "=a"(answer) : "m"(words[0]), "0"(call::yield) : "memory");
+  return answer == 0 && told[0] == 2 ? 0 : 2;
+}
 std::int64_t steps_itself(std::uint64_t) {
   on_hit(count);
   if (watch(&words[0], 8) != 0) return 1;
