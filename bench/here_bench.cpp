@@ -1,157 +1,139 @@
 // SPDX-License-Identifier: MIT
-// bench/here_bench.cpp — what does the framework add, on one CPU, to register writes by hand? DR0-DR7 are memory here, so that
-// nothing hides it; a real DR7 write costs some 100 cycles more on both sides.
-#include <bookend/bookend.hpp>
-#include <bookend/x86/backend.hpp>
-#include <benchmark/benchmark.h>
-#include <memory>
+// bench/here_bench.cpp — what does the framework add, on one CPU, to turning a breakpoint off and on and to re-aiming it by hand?
+// DR0-DR7 are memory here; a real DR7 write costs some 100 cycles more on both sides.
+#include "memory_machine.hpp"
+#include "peers/gdb.hpp"
+#include "rows.hpp"
 
 namespace {
 
-/// DR0-DR7 of one CPU as memory.
-struct image {
-  static constexpr unsigned linear_address_bits = 48;
-  static constexpr bool io_allowed = false;
-  volatile std::uint64_t dr[8]{};
-  void write_address(bookend::cpu_id, unsigned i, std::uint64_t v) noexcept { dr[i] = v; }
-  void write_dr7(bookend::cpu_id, std::uint64_t v) noexcept { dr[7] = v; }
-  void write_dr6(bookend::cpu_id, std::uint64_t v) noexcept { dr[6] = v; }
-  std::uint64_t read_dr6(bookend::cpu_id) const noexcept { return dr[6]; }
-};
-struct os : bookend::x86::backend<image>, bookend::single_thread<1> {
-  struct frame {};
-  static bool may_watch(bookend::side, bookend::range) noexcept { return true; }
-  static void step_past(frame&) noexcept {}
-};
-using manager = bookend::slot_manager<os>;
-constexpr bookend::request at(std::uint64_t i) { return {0x1000 + 8 * i, 8, bookend::access::write}; }
+using benchmark::DoNotOptimize;
+using registers = bench::image<1>;
 
-struct fixture {
-  manager slots;
-  manager::task idle, four, other_four;
-  manager::user_breakpoint u[4], v[4];
-  static inline unsigned hits = 0;
-  manager::kernel_breakpoint k[4] = {{"k0", count}, {"k1", count}, {"k2", count}, {"k3", count}};
-  static void count(const manager::hit&) { ++hits; }
-  fixture() { (void)slots.cpu_online(0); }
-  void kernel(unsigned n) {
-    for (unsigned i = 0; i < n; ++i) (void)!slots.register_breakpoint(k[i], at(i));
-  }
-  void users() {
-    for (unsigned i = 0; i < 4; ++i) {
-      (void)!slots.register_breakpoint(u[i], four, at(i));
-      (void)!slots.register_breakpoint(v[i], other_four, at(8 + i));
+/// One CPU by hand, with as many breakpoints as the other has.
+struct scene {
+  registers regs;
+  by_hand::cpu cpu;
+  by_hand::breakpoint b[4];
+  explicit scene(unsigned n) {
+    for (unsigned i = 0; i < n; ++i) {
+      const unsigned slot = 3 - i;
+      cpu.holders[slot] = &b[i];
+      cpu.address[slot] = bench::at(i).address;
+      cpu.kind[slot] = by_hand::kind_of(bench::at(i));
+      cpu.dr7 |= by_hand::armed(slot, cpu.kind[slot]);
     }
   }
-  ~fixture() {
-    for (auto& b : k) (void)slots.unregister_breakpoint(b);
-    slots.on_exit(four);
-    slots.on_exit(other_four);
+  bool set_on(const by_hand::breakpoint& which, bool on) {
+    const unsigned slot = cpu.slot_of(which);
+    if (slot == 4) return false;
+    const std::uint32_t next = on ? cpu.dr7 | by_hand::armed(slot, cpu.kind[slot]) : cpu.without(slot);
+    if (next != cpu.dr7) regs.write_dr7(0, cpu.dr7 = next);
+    return true;
+  }
+  bool modify(const by_hand::breakpoint& which, const bookend::request& r) {
+    const unsigned slot = cpu.slot_of(which);
+    if (slot == 4) return false;
+    const std::uint32_t kind = by_hand::kind_of(r);
+    if (kind == ~0u) return false;
+    const bool on = (cpu.dr7 & by_hand::field(slot) & 0xFF) != 0;
+    if (r.address != cpu.address[slot]) {
+      if (on) regs.write_dr7(0, cpu.dr7 = cpu.without(slot));
+      regs.write_address(0, slot, cpu.address[slot] = r.address);
+    }
+    cpu.kind[slot] = kind;
+    const std::uint32_t next = on ? cpu.without(slot) | by_hand::armed(slot, kind) : cpu.dr7;
+    if (next != cpu.dr7) regs.write_dr7(0, cpu.dr7 = next);
+    return true;
   }
 };
 
-void BM_disable_enable_here(benchmark::State& state) {
-  fixture f;
-  f.kernel(1);
-  const auto here = f.slots.on(0);
+ASKS(disable_enable, "disable and enable a kernel breakpoint on this CPU, one of so many there");
+TARGET("disable_enable/held:1", "by_hand", 1.3);
+TARGET("disable_enable/held:4", "by_hand", 1.3);
+void BM_disable_enable(bench::state& state) {
+  bench::machine<1> m;
+  m.kernel(static_cast<unsigned>(state.range()));
+  const auto here = m.slots.on(0);
   for (auto _ : state) {
-    here.disable(f.k[0]);
-    here.enable(f.k[0]);
+    here.disable(m.k[0]);
+    here.enable(m.k[0]);
   }
 }
-BENCHMARK(BM_disable_enable_here);
-void BM_disable_enable_here_by_hand(benchmark::State& state) {
-  image regs;
-  std::uint64_t shadow = 0x90000680;
+void BM_disable_enable_by_hand(bench::state& state) {
+  scene s(static_cast<unsigned>(state.range()));
+  DoNotOptimize(&s);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(shadow);
-    regs.write_dr7(0, shadow &= ~0xf0000280ULL);
-    regs.write_dr7(0, shadow |= 0x90000280ULL);
+    benchmark::ClobberMemory();
+    if (!s.set_on(s.b[0], false)) break;
+    benchmark::ClobberMemory();
+    if (!s.set_on(s.b[0], true)) break;
   }
 }
-BENCHMARK(BM_disable_enable_here_by_hand);
+/// It has no disable: the watch is removed and inserted again.
+void BM_disable_enable_peer_gdb(bench::state& state) {
+  registers regs;
+  peers::gdb_mirror<4> mirror;
+  for (unsigned i = 0; i < state.range(); ++i) (void)mirror.insert(bench::at(i).address, 9);
+  for (auto _ : state) {
+    DoNotOptimize(mirror);
+    mirror.remove(bench::at(0).address, 9);
+    regs.write_dr7(0, mirror.control());
+    DoNotOptimize(mirror);
+    const unsigned slot = mirror.insert(bench::at(0).address, 9);
+    if (slot == mirror.none) break;
+    regs.write_address(0, slot, bench::at(0).address);
+    regs.write_dr7(0, mirror.control());
+  }
+}
+ROW(BM_disable_enable, "held", {1, 4});
+ROW(BM_disable_enable_by_hand, "held", {1, 4});
+ROW(BM_disable_enable_peer_gdb, "held", {1, 4});
 
-void BM_switch_without_watches(benchmark::State& state) {
-  fixture f;
-  f.kernel(1);
-  const auto here = f.slots.on(0);
-  manager::task a, b;
-  for (auto _ : state) {
-    here.switch_to(a, b);
-    here.switch_to(b, a);
-  }
-}
-BENCHMARK(BM_switch_without_watches);
-void BM_switch_without_watches_by_hand(benchmark::State& state) {
-  struct task {
-    void* first = nullptr;
-  } a, b;
-  unsigned loaded = 0;
-  const task* current = nullptr;
+ASKS(modify, "re-aim an enabled kernel breakpoint on this CPU: two control writes and one address");
+TARGET("modify/held:1", "by_hand", 1.3);
+TARGET("modify/held:4", "by_hand", 1.3);
+void BM_modify(bench::state& state) {
+  bench::machine<1> m;
+  m.kernel(static_cast<unsigned>(state.range()));
+  const auto here = m.slots.on(0);
+  std::uint64_t i = 0;
   for (auto _ : state)
-    for (const task* next : {&a, &b}) {
-      current = next;
-      benchmark::DoNotOptimize(current);
-      benchmark::DoNotOptimize(loaded);
-      if (next->first != nullptr || loaded != 0) state.SkipWithError("impossible");
-    }
+    if (here.modify(m.k[0], bench::at(++i & 1023))) break;
 }
-BENCHMARK(BM_switch_without_watches_by_hand);
-
-void BM_switch_4_to_4(benchmark::State& state) {
-  fixture f;
-  f.users();
-  const auto here = f.slots.on(0);
+void BM_modify_by_hand(bench::state& state) {
+  scene s(static_cast<unsigned>(state.range()));
+  DoNotOptimize(&s);
+  std::uint64_t i = 0;
   for (auto _ : state) {
-    here.switch_to(f.other_four, f.four);
-    here.switch_to(f.four, f.other_four);
+    benchmark::ClobberMemory();
+    if (!s.modify(s.b[0], bench::at(++i & 1023))) break;
   }
-  here.switch_to(f.other_four, f.idle);
 }
-BENCHMARK(BM_switch_4_to_4);
-void BM_switch_4_to_4_by_hand(benchmark::State& state) {
-  image regs;
-  struct task {
-    std::uint64_t dr[4];
-    std::uint64_t dr7;
-  } a{{1, 2, 3, 4}, 0x999906aa}, b{{5, 6, 7, 8}, 0x999906aa};
+ROW(BM_modify, "held", {1, 4});
+ROW(BM_modify_by_hand, "held", {1, 4});
+
+ASKS(modify_disabled, "the same while it is disabled: the address alone");
+void BM_modify_disabled(bench::state& state) {
+  bench::machine<1> m;
+  m.kernel(1);
+  const auto here = m.slots.on(0);
+  here.disable(m.k[0]);
+  std::uint64_t i = 0;
   for (auto _ : state)
-    for (const task* next : {&a, &b}) {
-      benchmark::DoNotOptimize(next);
-      regs.write_dr7(0, 0x400);
-      for (unsigned i = 0; i < 4; ++i) regs.write_address(0, i, next->dr[i]);
-      regs.write_dr7(0, next->dr7);
-    }
+    if (here.modify(m.k[0], bench::at(++i & 1023))) break;
 }
-BENCHMARK(BM_switch_4_to_4_by_hand);
-
-void BM_trap(benchmark::State& state) {
-  fixture f;
-  f.kernel(4);
-  const auto here = f.slots.on(0);
-  const auto bits = static_cast<std::uint64_t>(state.range(0));
-  os::frame frame;
+void BM_modify_disabled_by_hand(bench::state& state) {
+  scene s(1);
+  DoNotOptimize(&s);
+  s.set_on(s.b[0], false);
+  std::uint64_t i = 0;
   for (auto _ : state) {
-    f.slots.system().dr[6] = 0xffff0ff0 | bits;
-    benchmark::DoNotOptimize(here.trap(frame).rest);
+    benchmark::ClobberMemory();
+    if (!s.modify(s.b[0], bench::at(++i & 1023))) break;
   }
 }
-BENCHMARK(BM_trap)->ArgName("dr6")->Arg(0)->Arg(1)->Arg(15);
-void BM_trap_by_hand(benchmark::State& state) {
-  image regs;
-  unsigned hits = 0;
-  void (*handlers[4])(void*);
-  for (auto& h : handlers) h = [](void* count) { ++*static_cast<unsigned*>(count); };
-  benchmark::DoNotOptimize(handlers);
-  for (auto _ : state) {
-    regs.dr[6] = 0xffff0ff0 | static_cast<std::uint64_t>(state.range(0));
-    const std::uint64_t dr6 = regs.read_dr6(0) ^ 0xffff0ff0;
-    regs.write_dr6(0, 0xffff0ff0);
-    for (unsigned i = 0; i < 4; ++i)
-      if ((dr6 >> i & 1) != 0) handlers[i](&hits);
-    benchmark::DoNotOptimize(dr6 & ~15ULL);
-  }
-}
-BENCHMARK(BM_trap_by_hand)->ArgName("dr6")->Arg(0)->Arg(1)->Arg(15);
+ROW(BM_modify_disabled);
+ROW(BM_modify_disabled_by_hand);
 
 }  // namespace
