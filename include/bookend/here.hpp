@@ -43,9 +43,9 @@ class cpu_view : public handler_view<System> {
     if constexpr (!has_current_task<System, task<System>>) r.current = &next;
     const bool nothing = (reinterpret_cast<std::uintptr_t>(next.first()) | r.user) == 0;
     if constexpr (!can_fail<System>) {
-      if (!nothing) (void)exchange(r, next);
+      if (!nothing) (void)exchange(*this->shelf_, this->cpu_, r, next);
     } else {
-      if (nothing || exchange(r, next)) return refusal{};
+      if (nothing || exchange(*this->shelf_, this->cpu_, r, next)) return refusal{};
       r.current = was;
       return refusal{reason::hardware, this->cpu()};
     }
@@ -80,8 +80,8 @@ class cpu_view : public handler_view<System> {
 
  private:
   /// The registers differ, or may.
-  [[gnu::noinline]] bool exchange(row<System>& r, const task<System>& next) const noexcept {
-    return !r.online() || r.seat(this->shelf_->system_, this->cpu(), next, if_it_fails::go_back);
+  [[gnu::noinline]] static bool exchange(shelf<System>& home, cpu_id cpu, row<System>& r, const task<System>& next) noexcept {
+    return !r.online() || r.seat(home.system_, cpu, next, if_it_fails::go_back);
   }
   [[nodiscard]] refusal outcome(bool good) const noexcept { return good ? refusal{} : refusal{reason::hardware, this->cpu()}; }
 };
@@ -129,22 +129,22 @@ class here_view {
 };
 
 template <class System>
-refusal handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept {
+reason handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept {
   auto& r = own_row();
   const slot_mask held = r.slots_of(&b);
   if (held == 0 || b.leaves()) return reason::not_registered;
-  if (!r.set_on(shelf_->system_, cpu_, held, wanted, if_it_fails::go_back)) return {reason::hardware, cpu_};
+  if (!r.set_on(shelf_->system_, cpu_, held, wanted, if_it_fails::go_back)) return reason::hardware;
   if (b.leaves()) {  // whoever interrupted this has posted it away
     (void)r.set_on(shelf_->system_, cpu_, held, false, if_it_fails::go_on);
     return reason::not_registered;
   }
   if constexpr (can_fail<System>)
     if ((held >> r.undo.slot & 1) != 0) r.undo.on = static_cast<std::uint8_t>(wanted);
-  return {};
+  return reason::granted;
 }
 
 template <class System>
-refusal handler_view<System>::modify(kernel_breakpoint<System>& b, const request& q) const noexcept {
+reason handler_view<System>::re_aim(kernel_breakpoint<System>& b, const request& q) const noexcept {
   auto& r = own_row();
   const slot_mask held = r.slots_of(&b);
   if (held == 0 || b.leaves()) return reason::not_registered;
@@ -153,11 +153,10 @@ refusal handler_view<System>::modify(kernel_breakpoint<System>& b, const request
   const auto encoded = shelf_->accept(side::kernel, q);
   if (!encoded) return encoded.why();
   if (System::pool_of(encoded.value()) != System::pool_of(r.settings[s])) return reason::unsupported;
-  if (!r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s], if_it_fails::go_back))
-    return {reason::hardware, cpu_};
+  if (!r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s], if_it_fails::go_back)) return reason::hardware;
   if constexpr (can_fail<System>)
     if (r.undo.slot == s) r.undo.aim = encoded.value();
-  return {};
+  return reason::granted;
 }
 
 }  // namespace bookend

@@ -16,13 +16,13 @@ class handler_view {
 
   [[nodiscard]] constexpr cpu_id cpu() const noexcept { return cpu_; }
   /// Arms it again on this CPU. Refused as not_registered if it holds no slot here, or leaves. At most one control write.
-  refusal enable(kernel_breakpoint<System>& b) const noexcept { return set_on(b, true); }
+  refusal enable(kernel_breakpoint<System>& b) const noexcept { return answer(set_on(b, true)); }
   /// Silent on this CPU when it returns; the slot stays its own. Refused as not_registered, too. At most one control write.
-  refusal disable(kernel_breakpoint<System>& b) const noexcept { return set_on(b, false); }
+  refusal disable(kernel_breakpoint<System>& b) const noexcept { return answer(set_on(b, false)); }
   /// Watches something else on this CPU, in the same slot; disabled stays disabled. Refused as the backend and may_watch do, as
   /// unsupported if the new setting needs another pool, as not_registered, or as would_block if it interrupts a verb that is
   /// rewriting this CPU's row: then nothing has changed. One address write and two control writes, fewer where nothing differs.
-  [[nodiscard]] refusal modify(kernel_breakpoint<System>& b, const request& r) const noexcept;
+  [[nodiscard]] refusal modify(kernel_breakpoint<System>& b, const request& r) const noexcept { return answer(re_aim(b, r)); }
 
   // A user breakpoint is its task's on every CPU: enable, disable or modify it everywhere, in thread context.
   void enable(user_breakpoint<System>&) const = delete;
@@ -30,7 +30,13 @@ class handler_view {
   void modify(user_breakpoint<System>&, const request&) const = delete;
 
  protected:
-  refusal set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept;
+  reason set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept;
+  reason re_aim(kernel_breakpoint<System>& b, const request& r) const noexcept;
+  refusal answer(reason why) const noexcept {
+    if constexpr (can_fail<System>)
+      if (why == reason::hardware) return {why, cpu_};
+    return why;
+  }
   [[nodiscard]] constexpr row<System>& own_row() const noexcept { return shelf_->row_of(cpu_); }
 
   shelf<System>* shelf_;

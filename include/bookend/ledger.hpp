@@ -160,7 +160,7 @@ class ledger {
         f(kernel_[Slots - needed].words(), where);
     };
     blocks(widest_, nullptr);
-    for (unsigned j = widest_ + 1; j <= pinned_top(); ++j) blocks(j, pinned_[j - 1].words());
+    for (unsigned j = widest_; j < pinned_top(); ++j) blocks(j + 1, pinned_[j].words());
   }
 
   constexpr void lower_top() noexcept {

@@ -53,6 +53,12 @@ class row_registers : public row_image<System> {
     }
     return m;
   }
+  /// The same a byte at a time, for whoever has just stored one: the word would have to wait for it.
+  [[nodiscard]] constexpr slot_mask wished_lately() const noexcept {
+    slot_mask m = 0;
+    for (slot_id s = 0; s < System::slots; ++s) m |= static_cast<slot_mask>(detail::load_relaxed(on[s])) << s;
+    return m;
+  }
   /// The same while the registers are ours.
   [[nodiscard]] constexpr slot_mask dispatched() const noexcept { return armed() & ours_; }
   /// Slots that the hardware may have on although the row does not wish it: a control write has failed.
@@ -77,7 +83,7 @@ class row_registers : public row_image<System> {
   /// Kernel-mode #DB and NMI entry: everything off until the matching quiet_leave, which is given what this returns. Scopes
   /// nest. At most one control write.
   [[nodiscard]] std::uint32_t quiet_enter(System& sys, cpu_id cpu) noexcept {
-    if (!is({.online = 1})) [[unlikely]]
+    if (!as_usual()) [[unlikely]]
       return quiet_enter_unusual(sys, cpu);
     const std::uint32_t since = version_;
     detail::compiler_barrier();
@@ -92,7 +98,7 @@ class row_registers : public row_image<System> {
   }
   /// The outermost one writes what is wanted by then: what it found, if nobody has asked for anything else since.
   void quiet_leave(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
-    if (!is({.online = 1, .quiet = 1, .hushed = true}) || version_ != since) [[unlikely]]
+    if (!is_.hushed || version_ != since) [[unlikely]]  // else it was as usual when this scope began, and is but for the scope
       return quiet_leave_unusual(sys, cpu, since);
     is_.quiet = 0;
     is_.hushed = false;
@@ -141,7 +147,7 @@ class row_registers : public row_image<System> {
   /// own wish by the time it returns, and left another version: go round and write again.
   /// `again`: what was written last may not be what was wished then.
   bool flush(System& sys, cpu_id cpu, bool again = false) noexcept {
-    if (is({.online = 1}) && !again) [[likely]] {
+    if (as_usual() && !again) [[likely]] {
       const std::uint32_t seen = version_;
       detail::compiler_barrier();
       if (missing() == 0) {
@@ -251,8 +257,9 @@ class row_registers : public row_image<System> {
     std::uint8_t dispatching = 0;
   };
   flags is_{};
-  [[nodiscard]] bool is(flags exactly) const noexcept {
-    return __builtin_bit_cast(std::uint64_t, is_) == __builtin_bit_cast(std::uint64_t, exactly);
+  /// Online, ours, clean, and nobody in the middle of anything.
+  [[nodiscard]] bool as_usual() const noexcept {
+    return __builtin_bit_cast(std::uint64_t, is_) == __builtin_bit_cast(std::uint64_t, flags{.online = 1});
   }
   std::uint32_t version_ = 0;  // changes with every wish
 
@@ -267,7 +274,7 @@ class row_registers : public row_image<System> {
   [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
     --is_.quiet;
     detail::compiler_barrier();
-    if (is({.online = 1}) && lit_ == 0 && version_ == since) return;  // nothing was on, and nobody has asked for anything
+    if (as_usual() && lit_ == 0 && version_ == since) return;  // nothing was on, and nobody has asked for anything
     bump();
     (void)flush(sys, cpu);
   }
@@ -282,7 +289,7 @@ class row_registers : public row_image<System> {
     return !is_.dirty;
   }
   bool write_control(System& sys, cpu_id cpu, bool even_if_same) noexcept {
-    const slot_mask asked = armed();
+    const slot_mask asked = wished_lately() & known_ & ~edit_;
     const control wanted = System::control_of(settings, asked);
     return (!even_if_same && wanted == control_) || put_control(sys, cpu, wanted, asked);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // examples/kernel/checks/by_hand.S — #DB's entry once more, for the handler that counts.cpp compares bookend with.
-#include "../machine/entry_macros.h"
+#include "../machine/entry_macros.inc"
 
   .section .entry.text, "ax", @progbits
   .code64

@@ -5,7 +5,7 @@
 // this CPU's. Entries that can only come where that holds look at CS. #DB and NMI can come on the first instruction of another
 // entry, before its SWAPGS (NMI: any time; #DB: MOV SS or POP SS holds it off until INT has entered ring 0, CVE-2018-8897; and
 // single stepping), so from ring 0 they look at GS base itself.
-#include "entry_macros.h"
+#include "entry_macros.inc"
 #include "layout.h"
 
 #define CS_BEHIND_ERROR 24  // vector, error, rip, cs
