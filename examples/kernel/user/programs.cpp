@@ -111,7 +111,10 @@ std::int64_t loads_ss(std::uint64_t) {
   asm volatile("mov %%ss, %0" : "=r"(ss));
   words[0] = ss;
   std::int64_t answer;
-  asm volatile("mov %1, %%ss\n\tint $0x80" : "=a"(answer) : "m"(words[0]), "0"(call::yield) : "memory");
+  asm volatile("mov %1, %%ss\n\tint $0x80"
+               : "=a"(answer)
+               : "m"(words[0]), "0"(static_cast<std::int64_t>(call::yield))
+               : "memory");
   return answer == 0 && told[0] == 2 ? 0 : 2;
 }
 std::int64_t steps_itself(std::uint64_t) {
