@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <iterator>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -147,6 +148,33 @@ TEST_CASE("coming online costs the status, one control write off, the addresses 
   CHECK(m.log()[1].value == 0);
   CHECK(m.log()[4].value == 0b1000);
   for (auto* each : {&a, &b}) CHECK(!m.slots.unregister_breakpoint(*each));
+}
+
+TEST_CASE("a CPU that is reset in the middle of a trap comes online without it") {
+  machine m;
+  int hits = 0;
+  struct counted : kernel_breakpoint {
+    explicit counted(int& n)
+        : kernel_breakpoint("b", [](const machine::hit& h) { ++static_cast<counted&>(h.kernel()).count; }), count(n) {}
+    int& count;
+  } b{hits};
+  REQUIRE(!m.slots.register_breakpoint(b, at(0x1000)));
+  REQUIRE(!m.offline(1));
+  // An NMI on the CPU while it is away, cut off by INIT: its scope never ends.
+  alignas(quiet_scope<mock::system<3, 4>>) static unsigned char storage[sizeof(quiet_scope<mock::system<3, 4>>)];
+  {
+    const auto place = m.system().enter_trap(1);
+    ::new (storage) auto(m.slots.on(1).quiet());
+    m.system().leave_trap(place);
+  }
+  REQUIRE(!m.online(1));
+  CHECK(m.write(1, 0x1000, 8) == 1);
+  CHECK(hits == 1);
+  CHECK(m.consistent());
+  m.system().migrate(1);
+  CHECK(!m.slots.disable(b));  // by a thread of that CPU, which is in no trap
+  CHECK(m.write(1, 0x1000, 8) == 0);
+  CHECK(!m.slots.unregister_breakpoint(b));
 }
 
 TEST_CASE("online twice, or offline twice, does nothing; a CPU that there is not is refused") {

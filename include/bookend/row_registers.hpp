@@ -80,6 +80,11 @@ class row_registers : public row_image<System> {
   }
   void dispatch_ends(std::uint8_t outer) noexcept { is_.dispatching = outer; }
 
+  /// No trap is under way here: one that was when this CPU was reset (INIT in the middle of an NMI) does not end any more.
+  void begin_anew() noexcept {
+    is_.quiet = is_.dispatching = 0;
+    is_.writing = false;
+  }
   /// Kernel-mode #DB and NMI entry: everything off until the matching quiet_leave, which is given what this returns. Scopes
   /// nest. At most one control write.
   [[nodiscard]] std::uint32_t quiet_enter(System& sys, cpu_id cpu) noexcept {

@@ -164,6 +164,7 @@ class slot_manager : public user_side<System> {
       this->set_online(cpu, true);
       const auto come = [&](row<System>& r, cpu_id c) {
         if (r.online() && !r.silenced()) return true;
+        r.begin_anew();
         if constexpr (can_post<System>) {
           // Whoever has posted before this line is seen below; whoever posts after it sees this CPU online, and asks it again.
           __atomic_thread_fence(__ATOMIC_SEQ_CST);
