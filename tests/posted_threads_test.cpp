@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tests/posted_threads_test.cpp — posts from handlers and threads of every CPU, beside everywhere verbs, here-verbs and hotplug.
-// Each simulated CPU is a thread; its guard is a mutex, which a cross-call takes; a post is a letter in its mailbox. Meant for the
-// thread sanitizer, too.
+// Each simulated CPU is a thread; its guard is a mutex, which a cross-call takes; a post is a letter in its mailbox. Meant for
+// the thread sanitizer, too.
 #include <bookend/bookend.hpp>
 #include <bookend/mock/backend.hpp>
 #include <bookend/mock/compare.hpp>

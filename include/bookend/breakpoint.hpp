@@ -58,7 +58,8 @@ class breakpoint {
   ~breakpoint() = default;
 #endif
 
-  /// registered: any verb may claim it. claimed: one is at it. leaving: its unregistering has been posted, and waits to be reaped.
+  /// registered: any verb may claim it. claimed: one is at it. leaving: its unregistering has been posted, and waits to be
+  /// reaped.
   enum state : std::uint8_t { unused, registered, claimed, leaving };
 
   const char* name_;

@@ -65,8 +65,8 @@ template <class P, class Task>
 concept has_current_task = requires(P p, cpu_id cpu) {
   { p.template current_task<Task>(cpu) } -> std::same_as<Task*>;
 };
-/// Asks CPUs to call `slots.here().sync()` soon, under the guard and not inside a trap, and does not wait: post_on(mask). With it,
-/// and a machine that cannot fail, `slots.post()` exists, in the contexts where post_on() may be called: trap handlers by all
+/// Asks CPUs to call `slots.here().sync()` soon, under the guard and not inside a trap, and does not wait: post_on(mask). With
+/// it, and a machine that cannot fail, `slots.post()` exists, in the contexts where post_on() may be called: trap handlers by all
 /// means, NMI if it can. The mask may name the calling CPU, and CPUs that are going offline (they need not answer). Requests to
 /// one CPU may merge; one that comes while it answers another makes it answer again. Stores before it are seen by the answer.
 template <class P>

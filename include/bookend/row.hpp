@@ -218,8 +218,8 @@ class alignas(64) row : public row_registers<System> {
     generations[slot] = generation;
   }
 
-  // While a slot is in edit_, no hit is attributed to it, and no handler re-aims it. A handler that finds a breakpoint in `kernel`
-  // changes an `on` that stands: it is stored before the mask, and after the holder of a slot that is let go.
+  // While a slot is in edit_, no hit is attributed to it, and no handler re-aims it. A handler that finds a breakpoint in
+  // `kernel` changes an `on` that stands: it is stored before the mask, and after the holder of a slot that is let go.
 
   void edit(slot_mask which) noexcept {
     this->edit_ |= which;

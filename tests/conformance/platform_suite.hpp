@@ -16,7 +16,8 @@ namespace conformance {
 ///   user_end()           the first address that users may not watch, and may just below it; the kernel may watch both
 ///   denied()             an address that nobody may watch
 ///   passes(frame)        true when execution breakpoints would not come again on return to that frame
-///   answer(f)            with post_on(): every CPU that was asked answers by f(cpu) where it would call sync(); returns when none
+///   answer(f)            with post_on(): every CPU that was asked answers by f(cpu) where it would call sync(); returns when
+///                       none
 ///                        has anything left to answer. f may ask again
 template <class P>
 concept platform_probe = requires(P p) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// tests/fail/post_where_writes_fail.cpp — nobody waits for a post, so nobody could be told that a register did not take its value.
+// tests/fail/post_where_writes_fail.cpp — nobody waits for a post, so nobody could be told that a write failed.
 // EXPECT: can_post
 #include <bookend/mock/machine.hpp>
 

@@ -10,8 +10,8 @@ void check(bool is_so, const char* sentence) noexcept;
 /// Prints "N passed, N failed" and ends the machine, with status 0 if none failed.
 [[noreturn]] void report_and_end() noexcept;
 
-/// For words that are watched: pages with nothing else in them. QEMU 7.2 takes an unaligned store for a hit of every watch between
-/// the beginning of its page and its own end.
+/// For words that are watched: pages with nothing else in them. QEMU 7.2 takes an unaligned store for a hit of every watch
+/// between the beginning of its page and its own end.
 #define WATCHED [[gnu::section(".bss.watched")]]
 
 // What there is to run. Each in a file of its name; main.cpp lists them.

@@ -36,7 +36,8 @@ inline bool all_are(const unsigned (&of)[max_cpus], unsigned n) noexcept {
   return true;
 }
 
-/// On each CPU of a mask a pinned thread that calls f(cpu) again and again, until the end of the scope. Thread context, not pinned.
+/// On each CPU of a mask a pinned thread that calls f(cpu) again and again, until the end of the scope. Thread context, not
+/// pinned.
 class crowd {
  public:
   explicit crowd(void (*f)(unsigned cpu), const cpu_mask& where = all_cpus()) noexcept : f_(f), where_(where) {
