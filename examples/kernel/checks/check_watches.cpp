@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: MIT
 // examples/kernel/checks/check_watches.cpp — the kernel's own breakpoints, through the real #DB; and what is not bookend's.
-#include "../kernel/processors.hpp"
-#include "../kernel/scheduler.hpp"
 #include "../kernel/traps.hpp"
 #include "check.hpp"
+#include "counting.hpp"
 
 namespace kernel {
 
 namespace {
-
-/// A watch that counts where it hits.
-struct counting : slot_manager::kernel_breakpoint {
-  constexpr explicit counting(const char* name) noexcept : kernel_breakpoint(name, on_hit) {}
-  static void on_hit(const slot_manager::hit& h) {
-    auto& self = static_cast<counting&>(h.breakpoint);
-    __atomic_fetch_add(&self.hits[h.here.cpu()], 1, __ATOMIC_RELAXED);
-    self.slot[h.here.cpu()] = h.slot;
-    self.interrupted[h.here.cpu()] = h.frame.rip;
-  }
-  unsigned hits[max_cpus] = {};
-  unsigned slot[max_cpus] = {};
-  std::uint64_t interrupted[max_cpus] = {};
-};
 
 constinit counting on_word{"word"}, on_other{"other"}, on_function{"function"};
 WATCHED volatile long word, other;
@@ -34,12 +19,6 @@ void write_both(void*, bookend::cpu_id) noexcept {
   word = word + 1;
 }
 void call_function(void*, bookend::cpu_id) noexcept { watched_function(); }
-
-bool all_are(const unsigned (&of)[max_cpus], unsigned n) noexcept {
-  for (const unsigned c : all_cpus())
-    if (of[c] != n) return false;
-  return true;
-}
 
 std::uint64_t steps_seen;
 void count_three_steps(trap_frame& frame, std::uint64_t rest) noexcept {

@@ -14,7 +14,6 @@ namespace kernel {
 
 namespace {
 
-using bookend::access;
 using bookend::reason;
 
 /// Small, and good enough: the same seed, the same wishes. What comes of them depends on who is first.
