@@ -31,8 +31,13 @@ constexpr program programs[] = {
 /// In the first thread, when all CPUs are up and bookend is on each.
 void main(const char* command_line) noexcept {
   const options asked(command_line);
+  bool any = false;
   for (const program& p : programs)
-    if (asked.command_is(p.command)) p.run(asked);
+    if (asked.command_is(p.command)) {
+      any = true;
+      p.run(asked);
+    }
+  if (!any) say("no such command: \"", command_line, "\"; there are checks, endurance and counts");
   report_and_end();
 }
 
