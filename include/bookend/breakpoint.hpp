@@ -60,10 +60,10 @@ class breakpoint {
 
   /// registered: any verb may claim it. claimed: one is at it. leaving: its unregistering has been posted, and waits to be
   /// reaped.
-  enum state : std::uint8_t { unused, registered, claimed, leaving };
+  enum state : std::uint32_t { unused, registered, claimed, leaving };
 
   const char* name_;
-  std::uint8_t state_ = unused;
+  std::uint32_t state_ = unused;  // a word: riscv64 compares and exchanges no bytes without a library
 };
 
 /// Watches for the kernel, on every CPU of a mask, whoever runs there. The handler runs in the trap, on the CPU that hit, with

@@ -26,14 +26,14 @@ class posted_side : public shelf<System> {
   using base::base;
 
   /// The breakpoint's state before: it was claimed if that is `registered`.
-  static std::uint8_t try_claim(breakpoint_type& b) noexcept {
-    std::uint8_t was = breakpoint_type::registered;
-    (void)__atomic_compare_exchange_n(&b.state_, &was, std::uint8_t{breakpoint_type::claimed}, false, __ATOMIC_ACQUIRE,
+  static std::uint32_t try_claim(breakpoint_type& b) noexcept {
+    std::uint32_t was = breakpoint_type::registered;
+    (void)__atomic_compare_exchange_n(&b.state_, &was, std::uint32_t{breakpoint_type::claimed}, false, __ATOMIC_ACQUIRE,
                                       __ATOMIC_ACQUIRE);
     return was;
   }
   static void leave_in(breakpoint_type& b, typename breakpoint_type::state s) noexcept {
-    detail::store_release(b.state_, static_cast<std::uint8_t>(s));
+    detail::store_release(b.state_, static_cast<std::uint32_t>(s));
   }
 
   /// Under the claim: changes the intent, takes it over here, and asks the other CPUs to. Under the guard, or in a trap.

@@ -44,7 +44,7 @@ class user_side : public kernel_side<System> {
       b.owner_ = nullptr;
       return no;
     }
-    detail::store_release(b.state_, std::uint8_t{user::registered});
+    detail::store_release(b.state_, std::uint32_t{user::registered});
     return {};
   }
 
@@ -89,7 +89,7 @@ class user_side : public kernel_side<System> {
       // Fits, since the parent's does and tasks do not compete.
       (void)take(child.first_, child, this->pool_of(cell.setting), p->where_);
       enlist(*b, child, p->where_, p->index_, cell.setting, cell.on);
-      detail::store_release(b->state_, std::uint8_t{user::registered});
+      detail::store_release(b->state_, std::uint32_t{user::registered});
     }
   }
 
@@ -189,7 +189,7 @@ class user_side : public kernel_side<System> {
   static void retire(user& b) noexcept {
     b.owner_ = nullptr;
     b.next_ = nullptr;
-    detail::store_release(b.state_, std::uint8_t{user::unused});
+    detail::store_release(b.state_, std::uint32_t{user::unused});
   }
 
   /// Shows a new cell to the switch, then to where the task runs. When it returns, nobody reads the old one.

@@ -19,6 +19,7 @@ struct big_kernel : bookend::mock::backend<256, 4> {
   static void run_on(const bookend::cpumask<256>& m, bookend::call f, void* argument) noexcept {
     for (bookend::cpu_id c : m) f(argument, c);
   }
+  static void post_on(const bookend::cpumask<256>& m) noexcept { asm volatile("" : : "r"(m.words()) : "memory"); }
   static bool may_watch(bookend::side, bookend::range r) noexcept { return r.last() < 0x8000'0000'0000; }
   static inline unsigned cpu = 0;
   static inline bool taken = false;
@@ -30,7 +31,8 @@ struct emulator : bookend::mock::backend<4, 8, 2, true>, bookend::single_thread<
 };
 
 unsigned run_big_kernel(const bookend::request& r, bookend::mock::frame& f) {
-  return everywhere<big_kernel>(r, 255) + tried<big_kernel>(r, 255) + through<big_kernel>(kernel<big_kernel>::slots.here(), r, f);
+  return everywhere<big_kernel>(r, 255) + tried<big_kernel>(r, 255) + posted<big_kernel>(r) +
+         through<big_kernel>(kernel<big_kernel>::slots.here(), r, f);
 }
 unsigned run_emulator(const bookend::request& r, bookend::mock::frame& f) {
   return everywhere<emulator>(r, 3) + tried<emulator>(r, 3) + through<emulator>(kernel<emulator>::slots.on(3), r, f);

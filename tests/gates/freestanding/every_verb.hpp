@@ -82,6 +82,22 @@ unsigned tried(const bookend::request& r, bookend::cpu_id cpu) {
 }
 
 /// Every verb of a view: here() or on(cpu).
+template <class System>
+unsigned posted(const bookend::request& r) {
+  using k = kernel<System>;
+  unsigned refused = 0;
+  const auto settle = [&](const auto& t) {
+    if (!t || k::slots.wait(t.value(), 10) || !k::slots.settled(t.value())) ++refused;
+  };
+  const auto post = k::slots.post();
+  settle(post.enable(k::watch));
+  settle(post.disable(k::watch));
+  settle(post.modify(k::watch, r));
+  settle(post.unregister_breakpoint(k::watch));
+  k::slots.reap();
+  return refused;
+}
+
 template <class System, class View>
 unsigned through(View view, const bookend::request& r, typename System::frame& frame) {
   using k = kernel<System>;
@@ -97,7 +113,8 @@ unsigned through(View view, const bookend::request& r, typename System::frame& f
   view.lend();
   count(view.restore());
   view.silence();
+  if constexpr (bookend::can_post<System>) view.sync();
   const auto quiet = view.quiet();
   const auto left = view.trap(frame);
-  return refused + left.handled + left.user_count + view.cpu();
+  return refused + left.handled + left.user_count + quiet.trap(frame).handled + view.cpu();
 }

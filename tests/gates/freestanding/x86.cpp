@@ -29,6 +29,7 @@ struct os : bookend::native_backend {
   static void run_on(const bookend::cpumask<64>& m, bookend::call f, void* argument) noexcept {
     for (bookend::cpu_id c : m) f(argument, c);
   }
+  static void post_on(const bookend::cpumask<64>& m) noexcept { asm volatile("" : : "r"(m.words()) : "memory"); }
   static bool may_watch(bookend::side s, bookend::range r) noexcept {
     return s == bookend::side::kernel || r.last() < 0x8000'0000'0000;
   }
@@ -37,5 +38,5 @@ struct os : bookend::native_backend {
 };
 
 unsigned run(const bookend::request& r, os::frame& f) {
-  return everywhere<os>(r, 63) + tried<os>(r, 63) + through<os>(kernel<os>::slots.here(), r, f);
+  return everywhere<os>(r, 63) + tried<os>(r, 63) + posted<os>(r) + through<os>(kernel<os>::slots.here(), r, f);
 }
