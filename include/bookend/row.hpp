@@ -144,8 +144,7 @@ class alignas(64) row : public row_registers<System> {
       if (!intent_of(s).try_read(v)) return;
       whole |= bit(s);
       if (!later(v.generation, had)) return;
-      this->edit_ |= bit(s);
-      this->bump();
+      edit(bit(s));
       std::uint32_t seen;
       do {  // whoever interrupts this switches off at once: what is stored after it must have been read after it
         seen = this->version_;
@@ -204,11 +203,9 @@ class alignas(64) row : public row_registers<System> {
   }
 
   void aim(slot_id slot, const setting& to, const std::uint32_t& generation) noexcept {
-    this->edit_ |= bit(slot);
-    this->bump();
+    edit(bit(slot));
     put(slot, to, generation);
-    this->edit_ &= ~bit(slot);
-    this->bump();
+    edited(bit(slot));
   }
 
   /// Precondition: the slot is in edit_.

@@ -42,13 +42,11 @@ class row_registers : public row_image<System> {
   [[nodiscard]] constexpr slot_mask armed() const noexcept { return wished() & known_ & ~edit_; }
   /// Slots that are to be on.
   [[nodiscard]] constexpr slot_mask wished() const noexcept {
+    if (__builtin_is_constant_evaluated() || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) return wished_lately();
     slot_mask m = 0;
     for (slot_id s = 0; s < System::slots; s += 8) {
       std::uint64_t eight = 0;
-      if (__builtin_is_constant_evaluated() || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
-        for (unsigned i = 0; i < 8; ++i) eight |= static_cast<std::uint64_t>(on[s + i]) << (8 * i);
-      else
-        __builtin_memcpy(&eight, &on[s], 8);
+      __builtin_memcpy(&eight, &on[s], 8);
       m |= static_cast<slot_mask>(eight * 0x0102040810204080 >> 56) << s;  // bit 0 of byte i to bit i
     }
     return m;
@@ -95,10 +93,7 @@ class row_registers : public row_image<System> {
     is_.quiet = 1;
     detail::compiler_barrier();
     if (lit_ == 0) return since;
-    if (wrote([&] { return sys.write_control(cpu, all_off()); }))
-      is_.hushed = true;
-    else
-      is_.dirty = true;
+    hush(sys, cpu);
     return since;
   }
   /// The outermost one writes what is wanted by then: what it found, if nobody has asked for anything else since.
@@ -196,7 +191,14 @@ class row_registers : public row_image<System> {
     if (is_.writing || is_.dirty)
       (void)put_control(sys, cpu, all_off(), 0);
     else if (lit_ != 0 && !is_.hushed)
-      is_.hushed = !(is_.dirty = !wrote([&] { return sys.write_control(cpu, all_off()); }));
+      hush(sys, cpu);
+  }
+  /// Precondition: clean, and something is on.
+  void hush(System& sys, cpu_id cpu) noexcept {
+    if (wrote([&] { return sys.write_control(cpu, all_off()); }))
+      is_.hushed = true;
+    else
+      is_.dirty = true;
   }
 
   /// Off, then `leave()` makes the registers somebody else's, with nobody switching on again in between.

@@ -3,6 +3,7 @@
 // The loader is told where to enter by an ELF note (the PVH boot protocol of Xen, "x86/HVM direct boot ABI"): ebx holds the
 // physical address of the start info, paging is off, segments are flat.
 #include "layout.h"
+#include "long_mode.inc"
 
   .section .note.pvh, "a", @note
   .balign 4
@@ -31,17 +32,7 @@ boot_entry:
   addl $8, %edi
   loop 1b
 
-  // Intel SDM vol. 3, "Initializing IA-32e Mode".
-  movl $CR4_PAE, %eax
-  movl %eax, %cr4
-  movl $(boot_level4 - KERNEL_BASE), %eax
-  movl %eax, %cr3
-  movl $MSR_EFER, %ecx
-  movl $EFER_LME_NXE, %eax
-  xorl %edx, %edx
-  wrmsr
-  movl $CR0_PG_WP_PE, %eax
-  movl %eax, %cr0
+  enable_long_mode
   lgdt boot_gdt_pointer - KERNEL_BASE
   ljmp $KERNEL_CODE, $(2f - KERNEL_BASE)
 

@@ -2,6 +2,7 @@
 // examples/kernel/machine/trampoline.S — where an application processor begins: real mode, in a page that start_processor() has
 // copied to physical TRAMPOLINE. Intel SDM vol. 3, "Typical AP Initialization Sequence".
 #include "layout.h"
+#include "long_mode.inc"
 #define HERE(label) (label - trampoline + TRAMPOLINE)
 
   .section .rodata, "a", @progbits
@@ -25,16 +26,7 @@ protected_mode:
   movl %eax, %ds
   movl %eax, %es
   movl %eax, %ss
-  movl $CR4_PAE, %eax
-  movl %eax, %cr4
-  movl $(boot_level4 - KERNEL_BASE), %eax  // the tables that have this page, too, where it is
-  movl %eax, %cr3
-  movl $MSR_EFER, %ecx
-  movl $EFER_LME_NXE, %eax
-  xorl %edx, %edx
-  wrmsr
-  movl $CR0_PG_WP_PE, %eax
-  movl %eax, %cr0
+  enable_long_mode  // with the tables that have this page, too, where it is
   ljmp $0x08, $HERE(long_mode)
 
   .code64
