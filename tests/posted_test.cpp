@@ -48,6 +48,40 @@ struct probe_of : Machine::kernel_breakpoint {
 };
 using probe = probe_of<>;
 
+/// At the k-th register write from now, once, an NMI of the CPU that writes posts: 0 disable, 1 enable, 2 modify, 3 unregister. The
+/// log starts anew with what it interrupted. Until called_off().
+class interrupting_post {
+ public:
+  interrupting_post(machine& m, unsigned k, unsigned verb, probe& b, const request& to) {
+    m.before_write(k, [this, &m, verb, &b, to](const auto& write) {
+      if (over_) return;
+      came_ = true;
+      m.nmi(write.cpu, [&] {
+        auto post = m.slots.post();
+        const auto posted = verb == 0   ? post.disable(b)
+                            : verb == 1 ? post.enable(b)
+                            : verb == 2 ? post.modify(b, to)
+                                        : post.unregister_breakpoint(b);
+        REQUIRE(granted(posted));
+        posted_ = posted.value();
+      });
+      m.forget_log();
+    });
+  }
+  interrupting_post(const interrupting_post&) = delete;
+  interrupting_post& operator=(const interrupting_post&) = delete;
+  /// From now on it does not come any more; whether it came.
+  [[nodiscard]] bool called_off() {
+    over_ = true;
+    return came_;
+  }
+  [[nodiscard]] const ticket& posted() const { return posted_; }
+
+ private:
+  bool came_ = false, over_ = false;
+  ticket posted_;
+};
+
 /// Everything that a caller can see of a machine: shelves, registers, and who has been asked to answer.
 template <class Machine>
 std::string all_of(Machine& m) {
@@ -1011,25 +1045,9 @@ TEST_CASE("an NMI that posts while its CPU comes online, at any register write: 
         else
           REQUIRE(!m.offline(1));
         REQUIRE(granted(m.slots.post().modify(other, at(0xa000))));
-        bool came = false, over = false;
-        ticket t;
-        m.before_write(k, [&](const auto& write) {
-          if (over) return;
-          came = true;
-          m.nmi(write.cpu, [&] {
-            auto post = m.slots.post();
-            const auto posted = verb == 0   ? post.disable(b)
-                                : verb == 1 ? post.enable(b)
-                                : verb == 2 ? post.modify(b, at(0x2000))
-                                            : post.unregister_breakpoint(b);
-            REQUIRE(granted(posted));
-            t = posted.value();
-          });
-          m.forget_log();
-        });
+        interrupting_post nmi(m, k, verb, b, at(0x2000));
         REQUIRE(!m.online(1));
-        over = true;
-        if (!came) {
+        if (!nmi.called_off()) {
           CHECK(k > 2);
           clear(m, b, other);
           break;
@@ -1040,7 +1058,7 @@ TEST_CASE("an NMI that posts while its CPU comes online, at any register write: 
           if (w.cpu == 1 && w.which == mock::reg::control && (verb == 0 || verb == 3)) CHECK((w.value & 8) == 0);
         }
         m.deliver();
-        CHECK(m.slots.settled(t));
+        CHECK(m.slots.settled(nmi.posted()));
         CHECK(m.write(1, 0x1000, 8) == (verb == 1 ? 1 : 0));
         CHECK(m.write(1, 0x2000, 8) == (verb == 2 ? 1 : 0));
         CHECK(m.write(1, 0xa000, 8) == 1);
@@ -1228,31 +1246,16 @@ TEST_CASE("a post that interrupts an answer, at any register write, is there at 
       REQUIRE(!m.slots.register_breakpoint(c, at(0x8000)));
       REQUIRE(granted(m.slots.post().modify(b, at(0x2000))));
       REQUIRE(granted(m.slots.post().modify(c, at(0x9000))));
-      bool came = false, over = false;
-      ticket t;
-      m.before_write(k, [&](const auto& write) {
-        if (over) return;
-        came = true;
-        m.nmi(write.cpu, [&] {
-          auto post = m.slots.post();
-          const auto posted = verb == 0   ? post.disable(b)
-                              : verb == 1 ? post.enable(b)
-                              : verb == 2 ? post.modify(b, at(0x3000))
-                                          : post.unregister_breakpoint(b);
-          REQUIRE(granted(posted));
-          t = posted.value();
-        });
-      });
+      interrupting_post nmi(m, k, verb, b, at(0x3000));
       m.deliver(1);
-      over = true;
-      if (!came) {
+      if (!nmi.called_off()) {
         CHECK(k > 3);
         clear(m, b, c);
         break;
       }
       if (verb == 0 || verb == 3) CHECK(m.write(1, 0x1000, 8) + m.write(1, 0x2000, 8) == 0);
       m.deliver();
-      CHECK(m.slots.settled(t));
+      CHECK(m.slots.settled(nmi.posted()));
       CHECK(m.write(1, 0x2000, 8) == (verb == 1 ? 1 : 0));
       CHECK(m.write(1, 0x3000, 8) == (verb == 2 ? 1 : 0));
       CHECK(m.write(1, 0x1000, 8) == 0);
