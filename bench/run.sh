@@ -38,6 +38,7 @@ bazel=(bazel)
 start=$SECONDS
 say() { echo "bench: $1 ($((SECONDS - start)) s)" >&2; }
 bash bazel/setup.sh
+source bazel/home.sh
 out=$(mktemp -d "${TMPDIR:-/tmp}/bookend-bench.XXXXXX")
 trap 'rm -rf "$out"' EXIT
 

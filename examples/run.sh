@@ -32,11 +32,7 @@ on_the_simulated_machine() {
 }
 
 bash bazel/setup.sh examples
-# Bazel keeps what it builds under the home directory; a container may have none.
-if [ ! -w "${HOME:-/nonexistent}" ]; then
-  HOME=$(mktemp -d "${TMPDIR:-/tmp}/bookend-home.XXXXXX")
-  export HOME
-fi
+source bazel/home.sh
 echo "building (a minute, the first time) ..."
 bazel build --noshow_progress --ui_event_filters=-info //examples/... </dev/null
 bin=bazel-bin/examples

@@ -16,17 +16,12 @@ bash bazel/setup.sh || {
   exit 1
 }
 log=$(mktemp "${TMPDIR:-/tmp}/bookend-tests.XXXXXX")
-# Bazel keeps what it builds under the home directory; a build machine may have none.
-home=
-if [ ! -w "${HOME:-/nonexistent}" ]; then
-  home=$(mktemp -d "${TMPDIR:-/tmp}/bookend-home.XXXXXX")
-  export HOME=$home
-fi
+source bazel/home.sh
 finish() {
   rm -f "$log"
   # Bazel's server would stay for hours, to be fast the next time.
-  [ -z "${CI:-}$home" ] || bazel shutdown >/dev/null 2>&1 </dev/null
-  [ -z "$home" ] || { chmod -R u+w "$home" && rm -rf "$home"; }
+  [ -z "${CI:-}$made_home" ] || bazel shutdown >/dev/null 2>&1 </dev/null
+  [ -z "$made_home" ] || { chmod -R u+w "$made_home" && rm -rf "$made_home"; }
 }
 trap finish EXIT
 

@@ -7,10 +7,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ $# -gt 0 ] || set -- checks
 bash bazel/setup.sh examples
-# Bazel keeps what it builds under the home directory; a container may have none.
-if [ ! -w "${HOME:-/nonexistent}" ]; then
-  HOME=$(mktemp -d "${TMPDIR:-/tmp}/bookend-home.XXXXXX")
-  export HOME
-fi
+source bazel/home.sh
 bazel build --noshow_progress --ui_event_filters=-info //examples/kernel </dev/null
 exec bash examples/kernel/boot.sh "$(bazel info --noshow_progress bazel-bin 2>/dev/null </dev/null)/examples/kernel/kernel" "$@"
