@@ -48,8 +48,8 @@ struct probe_of : Machine::kernel_breakpoint {
 };
 using probe = probe_of<>;
 
-/// At the k-th register write from now, once, an NMI of the CPU that writes posts: 0 disable, 1 enable, 2 modify, 3 unregister. The
-/// log starts anew with what it interrupted. Until called_off().
+/// At the k-th register write from now, once, an NMI of the CPU that writes posts: 0 disable, 1 enable, 2 modify, 3 unregister.
+/// The log starts anew with what it interrupted. Until called_off().
 class interrupting_post {
  public:
   interrupting_post(machine& m, unsigned k, unsigned verb, probe& b, const request& to) {
