@@ -129,7 +129,7 @@ class here_view {
 };
 
 template <class System>
-reason handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept {
+[[gnu::always_inline]] inline reason handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept {
   auto& r = own_row();
   const slot_mask held = r.slots_of(&b);
   if (held == 0 || b.leaves()) return reason::not_registered;
@@ -144,14 +144,14 @@ reason handler_view<System>::set_on(kernel_breakpoint<System>& b, bool wanted) c
 }
 
 template <class System>
-reason handler_view<System>::re_aim(kernel_breakpoint<System>& b, const request& q) const noexcept {
+[[gnu::always_inline]] inline reason handler_view<System>::re_aim(kernel_breakpoint<System>& b, const request& q) const noexcept {
   auto& r = own_row();
   const slot_mask held = r.slots_of(&b);
   if (held == 0 || b.leaves()) return reason::not_registered;
   if (r.editing() || (held & (held - 1)) != 0) return reason::would_block;
   const slot_id s = detail::lowest_bit(held);
-  const auto encoded = shelf_->accept(side::kernel, q);
-  if (!encoded) return encoded.why();
+  const auto encoded = System::encode(q);
+  if (const reason no = shelf_->accept(side::kernel, q, encoded); no != reason::granted) return no;
   if (System::pool_of(encoded.value()) != System::pool_of(r.settings[s])) return reason::unsupported;
   if (!r.retarget(shelf_->system_, cpu_, s, encoded.value(), r.generations[s], if_it_fails::go_back)) return reason::hardware;
   if constexpr (can_fail<System>)

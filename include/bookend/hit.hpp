@@ -16,9 +16,9 @@ class handler_view {
 
   [[nodiscard]] constexpr cpu_id cpu() const noexcept { return cpu_; }
   /// Arms it again on this CPU. Refused as not_registered if it holds no slot here, or leaves. At most one control write.
-  refusal enable(kernel_breakpoint<System>& b) const noexcept { return answer(set_on(b, true)); }
+  [[gnu::always_inline]] refusal enable(kernel_breakpoint<System>& b) const noexcept { return answer(set_on(b, true)); }
   /// Silent on this CPU when it returns; the slot stays its own. Refused as not_registered, too. At most one control write.
-  refusal disable(kernel_breakpoint<System>& b) const noexcept { return answer(set_on(b, false)); }
+  [[gnu::always_inline]] refusal disable(kernel_breakpoint<System>& b) const noexcept { return answer(set_on(b, false)); }
   /// Watches something else on this CPU, in the same slot; disabled stays disabled. Refused as the backend and may_watch do, as
   /// unsupported if the new setting needs another pool, as not_registered, or as would_block if it interrupts a verb that is
   /// rewriting this CPU's row: then nothing has changed. One address write and two control writes, fewer where nothing differs.

@@ -36,8 +36,8 @@ class kernel_side : public posted_side<System> {
       while (detail::load_acquire(b.state_) == breakpoint_type::leaving) reap_departed();
     if (!b.idle()) return reason::already_registered;
     if (m.none()) return reason::empty_mask;
-    const auto encoded = this->accept(side::kernel, r);
-    if (!encoded) return encoded.why();
+    const auto encoded = System::encode(r);
+    if (const refusal no = this->accept(side::kernel, r, encoded)) return no;
     const unsigned pool = this->pool_of(encoded.value());
     if (const refusal no = take(pool, m)) return no;
 
@@ -85,8 +85,8 @@ class kernel_side : public posted_side<System> {
     return no;
   }
   refusal modify_claimed(breakpoint_type& b, const request& q) noexcept {
-    const auto encoded = this->accept(side::kernel, q);
-    if (!encoded) return encoded.why();
+    const auto encoded = System::encode(q);
+    if (const refusal no = this->accept(side::kernel, q, encoded)) return no;
     const auto& setting = encoded.value();
     const unsigned from = pool_now(b);
     const unsigned to = this->pool_of(setting);
@@ -166,13 +166,8 @@ class kernel_side : public posted_side<System> {
     const refusal no = this->on_each(
         mask::of(cpu),
         [&](row_type& here, cpu_id c) {
-          image wish;
-          wish.kernel = slots;
-          each_slot(slots, [&](slot_id s) {
-            wish.holders[s] = nullptr;
-            wish.generations[s] = 0;
-            wish.on[s] = 0;
-          });
+          image wish{};
+          wish.kernel = slots;  // held by nobody
           return this->change_and_repack(here, c, wish, slots, if_it_fails::go_back);
         },
         [](row_type&, cpu_id) { return true; });

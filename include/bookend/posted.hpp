@@ -94,8 +94,8 @@ class post_view {
   /// Watches something else, in the same slots; disabled stays disabled. Also refused as the backend and may_watch do, and as
   /// unsupported if the new setting needs another pool.
   [[nodiscard]] result<ticket<System>> modify(kernel_breakpoint<System>& b, const request& q) const noexcept {
-    const auto encoded = side_->accept(side::kernel, q);
-    if (!encoded) return encoded.why();
+    const auto encoded = System::encode(q);
+    if (const reason no = side_->accept(side::kernel, q, encoded); no != reason::granted) return no;
     return claimed(b, [&]() -> result<ticket<System>> {
       const bool stays = System::pool_of(b.intent_.read().setting) == System::pool_of(encoded.value());
       const result<ticket<System>> t = !stays ? result<ticket<System>>(reason::unsupported)

@@ -8,7 +8,7 @@
 namespace bookend {
 
 /// Why. Append only: the values cross the user boundary.
-enum class reason : std::uint8_t {
+enum class reason : std::uint32_t {
   granted = 0,
   no_slot = 1,             ///< the rule would break on some CPU: unregister there, or ask for other CPUs
   misaligned = 2,          ///< the address is not a multiple of the length: align it down, or split the range
@@ -37,13 +37,14 @@ constexpr const char* to_string(reason why) noexcept {
   return of[static_cast<unsigned>(why)];
 }
 
-/// What every verb returns: converts to true when the request was refused, and then nothing has changed.
+/// What every verb returns: converts to true when the request was refused, and then nothing has changed. Two registers, without
+/// holes: g++ would put it together in memory, and wait for that.
 struct refusal {
   reason why = reason::granted;
-  std::uint8_t pool = 0;          ///< the pool that was full; meaningful for no_slot
+  cpu_id cpu = 0;                 ///< the first CPU in the way; for no_slot, bad_cpu and hardware
   std::uint16_t kernel_held = 0;  ///< slots of that pool that the kernel holds on `cpu`; for no_slot
   std::uint16_t user_held = 0;    ///< slots held there by users: for a user request by its own task, else by the tallest task
-  cpu_id cpu = 0;                 ///< the first CPU in the way; for no_slot, bad_cpu and hardware
+  std::uint32_t pool = 0;         ///< the pool that was full; meaningful for no_slot
 
   constexpr refusal() noexcept = default;
   constexpr refusal(reason r) noexcept : why(r) {}

@@ -38,10 +38,14 @@ class alignas(64) row : public row_registers<System> {
   /// The slots that a kernel breakpoint holds here: none or one; two for a moment, while it changes pool.
   [[nodiscard]] constexpr slot_mask slots_of(const void* holder) const noexcept {
     slot_mask m = 0;
-    each_slot(kernel, [&](slot_id s) {
-      if (holders[s] == holder) m |= bit(s);
-    });
-    return m;
+#pragma GCC unroll 4
+    for (slot_id i = 0; i < System::slots; ++i) {
+      const slot_id s = System::slots - 1 - i;  // the kernel's are the upper ones
+      if (holders[s] != holder) continue;
+      m |= bit(s);
+      if constexpr (pool_count<System> == 1) break;
+    }
+    return m & kernel;
   }
   /// Precondition: it holds one.
   [[nodiscard]] constexpr slot_id slot_of(const void* holder) const noexcept { return detail::lowest_bit(slots_of(holder)); }
@@ -63,13 +67,32 @@ class alignas(64) row : public row_registers<System> {
   /// Arms or disarms slots; reservation, address and setting stay. At most one control write.
   bool set_on(System& sys, cpu_id cpu, slot_mask which, bool wanted, if_it_fails then) noexcept {
     const bool was = on[detail::lowest_bit(which)] != 0;
-    return attempt(sys, cpu, [=] { return which; }, then, [&] { wish_on(which, wanted); }, [&] { wish_on(which, was); });
+    if (this->turn(sys, cpu, which, wanted) || !can_fail<System>) return true;
+    return undone(sys, cpu, [=] { return which; }, then, [&] { this->wish(which, was); });
   }
 
   /// Re-aims a slot in place; armed stays armed, disarmed stays disarmed. Precondition: not editing().
   /// `generation` is looked at when the slot is in edit_: it may be the slot's own, which somebody who interrupts changes before.
-  bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting& to, const std::uint32_t& generation,
+  bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting to, const std::uint32_t& generation,
                 if_it_fails then) noexcept {
+    if constexpr (!can_fail<System>)
+      if (const std::uint32_t seen = this->version_; this->settled(seen)) [[likely]] {
+        const slot_mask lit = this->lit_;
+        this->edit_ = bit(slot);
+        detail::compiler_barrier();
+        if (!System::same_address(settings[slot], to)) {
+          if ((lit & bit(slot)) != 0) {
+            this->unsettle(seen);
+            this->settle(sys, cpu, lit & ~bit(slot), seen);
+          }
+          sys.write_address(cpu, slot, to);
+        }
+        settings[slot] = to;
+        generations[slot] = generation;
+        edited(bit(slot));
+        this->settle(sys, cpu, lit, seen + 1);
+        return this->version_ == seen + 1 || this->flush_whole(sys, cpu, true);
+      }
     const setting was = settings[slot];
     const std::uint32_t was_generation = generations[slot];
     return attempt(
@@ -189,17 +212,16 @@ class alignas(64) row : public row_registers<System> {
   bool attempt(System& sys, cpu_id cpu, Which which, if_it_fails then, Do change, Undo change_back) noexcept {
     change();
     if (this->flush(sys, cpu) || !can_fail<System>) return true;
+    return undone(sys, cpu, which, then, change_back);
+  }
+  template <class Which, class Undo>
+  bool undone(System& sys, cpu_id cpu, Which which, if_it_fails then, Undo change_back) noexcept {
     if (then == if_it_fails::go_back) {
       change_back();
       if (this->flush(sys, cpu)) return false;
     }
     this->distrust(which());
     return false;
-  }
-
-  void wish_on(slot_mask which, bool wanted) noexcept {
-    each_slot(which, [&](slot_id s) { detail::store_relaxed(on[s], static_cast<std::uint8_t>(wanted)); });
-    this->bump();
   }
 
   void aim(slot_id slot, const setting& to, const std::uint32_t& generation) noexcept {
@@ -295,8 +317,7 @@ class alignas(64) row : public row_registers<System> {
       if (whole && !v.on && later(v.turned, applied_[s])) off |= bit(s);
     });
     if (off != 0) {
-      wish_on(off, false);
-      (void)this->flush(sys, cpu);
+      (void)this->turn(sys, cpu, off, false);
     }
     return !left;
   }

@@ -40,25 +40,17 @@ class row_registers : public row_image<System> {
   /// Slots whose hits are dispatched, and that the hardware has on unless quiet: wished on, not being edited, and with their
   /// own address in the register.
   [[nodiscard]] constexpr slot_mask armed() const noexcept { return wished() & known_ & ~edit_; }
-  /// Slots that are to be on.
+  /// Slots that are to be on. A byte at a time: a word of them would have to wait for a byte that has just been stored.
   [[nodiscard]] constexpr slot_mask wished() const noexcept {
-    if (__builtin_is_constant_evaluated() || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) return wished_lately();
     slot_mask m = 0;
-    for (slot_id s = 0; s < System::slots; s += 8) {
-      std::uint64_t eight = 0;
-      __builtin_memcpy(&eight, &on[s], 8);
-      m |= static_cast<slot_mask>(eight * 0x0102040810204080 >> 56) << s;  // bit 0 of byte i to bit i
-    }
-    return m;
-  }
-  /// The same a byte at a time, for whoever has just stored one: the word would have to wait for it.
-  [[nodiscard]] constexpr slot_mask wished_lately() const noexcept {
-    slot_mask m = 0;
+#pragma GCC unroll 4
     for (slot_id s = 0; s < System::slots; ++s) m |= static_cast<slot_mask>(detail::load_relaxed(on[s])) << s;
     return m;
   }
-  /// The same while the registers are ours.
-  [[nodiscard]] constexpr slot_mask dispatched() const noexcept { return armed() & ours_; }
+  /// The same while the registers are ours. `now`: version().
+  [[nodiscard]] constexpr slot_mask dispatched(std::uint32_t now) const noexcept {
+    return now == flushed_ ? lit_ : armed() & ours_;
+  }
   /// Slots that the hardware may have on although the row does not wish it: a control write has failed.
   [[nodiscard]] constexpr slot_mask stuck() const noexcept { return can_fail<System> && is_.dirty ? lit_ : 0; }
   /// Changes with every wish: what was read of the row between two equal ones is of one moment.
@@ -70,46 +62,43 @@ class row_registers : public row_image<System> {
   /// A register write failed last: the hardware may differ from the row until one succeeds. Any verb on this CPU tries again.
   [[nodiscard]] constexpr bool broken() const noexcept { return is_.dirty; }
   /// A trap is being dispatched here, or a quiet scope is open.
-  [[nodiscard]] constexpr bool in_trap() const noexcept { return (is_.dispatching | is_.quiet) != 0; }
-  [[nodiscard]] std::uint8_t dispatch_begins() noexcept {
-    const std::uint8_t outer = is_.dispatching;
-    is_.dispatching = 1;
-    return outer;
-  }
-  void dispatch_ends(std::uint8_t outer) noexcept { is_.dispatching = outer; }
+  [[nodiscard]] constexpr bool in_trap() const noexcept { return (dispatching_ | in_.quiet) != 0; }
+  void dispatch_begins() noexcept { dispatching_ = dispatching_ + 1; }
+  void dispatch_ends() noexcept { dispatching_ = dispatching_ - 1; }
 
   /// No trap is under way here: one that was when this CPU was reset (INIT in the middle of an NMI) does not end any more.
   void begin_anew() noexcept {
-    is_.quiet = is_.dispatching = 0;
-    is_.writing = false;
+    in_ = {};
+    dispatching_ = 0;
   }
   /// Kernel-mode #DB and NMI entry: everything off until the matching quiet_leave, which is given what this returns. Scopes
   /// nest. At most one control write.
   [[nodiscard]] std::uint32_t quiet_enter(System& sys, cpu_id cpu) noexcept {
-    if (!as_usual()) [[unlikely]]
-      return quiet_enter_unusual(sys, cpu);
     const std::uint32_t since = version_;
+    if (!settled(since)) [[unlikely]]
+      return quiet_enter_unusual(sys, cpu);
     detail::compiler_barrier();
-    is_.quiet = 1;
+    set_nesting({.quiet = 1});
     detail::compiler_barrier();
-    if (lit_ == 0) return since;
-    hush(sys, cpu);
+    if (lit_ != 0) hush(sys, cpu);
     return since;
   }
   /// The outermost one writes what is wanted by then: what it found, if nobody has asked for anything else since.
   void quiet_leave(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
-    if (!is_.hushed || version_ != since) [[unlikely]]  // else it was as usual when this scope began, and is but for the scope
-      return quiet_leave_unusual(sys, cpu, since);
-    is_.quiet = 0;
-    is_.hushed = false;
+    // If this holds, it was as usual when this scope began, and is but for the scope.
+    const bool untouched = version_ == since && (in_is({.quiet = 1, .hushed = true}) || lit_ == 0);
+    if (!untouched) [[unlikely]]
+      return quiet_leave_unusual(sys, cpu);
+    set_nesting({});
     detail::compiler_barrier();
+    if (lit_ == 0) return;
     const bool good = wrote([&] { return sys.write_control(cpu, control_); });
     detail::compiler_barrier();
     if (version_ == since && good) [[likely]]
       return;
     if (!good) is_.dirty = true;
     bump();
-    (void)flush(sys, cpu, true);
+    (void)flush_whole(sys, cpu, true);
   }
 
   /// Hands the registers to somebody else (a guest, a suspend): off, and nothing of them is written until take_back.
@@ -145,66 +134,94 @@ class row_registers : public row_image<System> {
   /// Makes the hardware as the row wishes. Addresses are written only where they differ, and only while their slot is off;
   /// control at most twice, and not at all if its value stays. Whoever interrupts between two of these lines has flushed its
   /// own wish by the time it returns, and left another version: go round and write again.
-  /// `again`: what was written last may not be what was wished then.
-  bool flush(System& sys, cpu_id cpu, bool again = false) noexcept {
-    if (as_usual() && !again) [[likely]] {
-      const std::uint32_t seen = version_;
-      detail::compiler_barrier();
-      if (missing() == 0) {
-        is_.writing = true;
-        detail::compiler_barrier();
-        const bool good = write_control(sys, cpu, false);
-        detail::compiler_barrier();
-        is_.writing = false;
-        if (version_ == seen) return good;
-        again = true;
-      }
-    }
-    return flush_whole(sys, cpu, again);
+  bool flush(System& sys, cpu_id cpu) noexcept {
+    const std::uint32_t seen = version_;
+    detail::compiler_barrier();
+    if (!as_usual() || missing() != 0) [[unlikely]]
+      return flush_whole(sys, cpu, false);
+    const bool good = settle(sys, cpu, armed(), seen);
+    return version_ == seen ? good : flush_whole(sys, cpu, true);
   }
+  /// Wishes these slots on or off, and flushes. Precondition: the kernel holds them, and whoever interrupts the rewriting of one has
+  /// opened a quiet scope.
+  bool turn(System& sys, cpu_id cpu, slot_mask which, bool on_or_off) noexcept {
+    wish(which, on_or_off);
+    const std::uint32_t seen = version_;
+    detail::compiler_barrier();
+    if (!settled(seen - 1)) [[unlikely]]  // else this is the only change
+      return flush_whole(sys, cpu, false);
+    const bool good = settle(sys, cpu, on_or_off ? lit_ | which : lit_ & ~which, seen);
+    return version_ == seen ? good : flush_whole(sys, cpu, true);
+  }
+  /// The hardware is as wished, and nobody is in the middle of anything.
+  [[nodiscard]] bool settled(std::uint32_t now) const noexcept { return flushed_ == now && as_usual(); }
+  /// Until the next settle(): whoever interrupts must not rely on control_.
+  void unsettle(std::uint32_t now) noexcept {
+    flushed_ = now - 1;
+    detail::compiler_barrier();
+  }
+  void wish(slot_mask which, bool on_or_off) noexcept {
+    each_slot(which, [&](slot_id s) { detail::store_relaxed(on[s], static_cast<std::uint8_t>(on_or_off)); });
+    bump();
+  }
+  /// Makes the control as the row wishes it, in the usual case: `asked` on, as it was wished when the version was `seen`.
+  bool settle(System& sys, cpu_id cpu, slot_mask asked, std::uint32_t seen) noexcept {
+    const control wanted = System::control_of(settings, asked);
+    if (wanted != control_) {
+      if (!wrote([&] { return sys.write_control(cpu, wanted); })) [[unlikely]]
+        return record(false, wanted, asked);
+      control_ = wanted;
+    }
+    lit_ = asked;
+    detail::compiler_barrier();
+    flushed_ = seen;
+    detail::compiler_barrier();
+    return true;
+  }
+  /// `again`: what was written last may not be what was wished then.
   [[gnu::noinline]] bool flush_whole(System& sys, cpu_id cpu, bool again) noexcept {
-    const bool outer_writing = is_.writing;
-    is_.writing = true;
     bool good = true;
     for (again = again || is_.dirty;; again = true) {
       const std::uint32_t seen = version_;
       detail::compiler_barrier();
-      if (is_.online != 0 && (is_.quiet | is_.lent | is_.silenced) == 0) {
+      if (is_.online != 0 && (in_.quiet | is_.lent | is_.silenced) == 0) {
         bool force = again;
         good = missing() == 0 || write_addresses(sys, cpu, missing(), force);
-        if (good) good = write_control(sys, cpu, force || is_.hushed);
-      } else if (is_.online != 0 && ((again && is_.silenced != 0) || (is_.dirty && is_.quiet != 0 && is_.lent == 0))) {
+        if (good) good = write_control(sys, cpu, force || in_.hushed);
+        detail::compiler_barrier();
+        if (good) flushed_ = seen;
+      } else if (is_.online != 0 && ((again && is_.silenced != 0) || (is_.dirty && in_.quiet != 0 && is_.lent == 0))) {
         // It ought to be off, and may not be: silence() interrupted a write, or the registers came back inside a quiet scope.
         good = put_control(sys, cpu, all_off(), 0);
       }
       detail::compiler_barrier();
-      if (version_ == seen) break;
+      if (version_ == seen) return good;
     }
-    is_.writing = outer_writing;
-    return good;
   }
 
   /// Off in the hardware; control_ and lit_ stay, to be written again. While a flush is under way (it was interrupted), they may
   /// not be what the hardware has.
   void turn_off(System& sys, cpu_id cpu) noexcept {
-    if (is_.online == 0 || (is_.lent | is_.silenced) != 0) return;
-    if (is_.writing || is_.dirty)
+    if (is_.online == 0 || (is_.lent | is_.silenced) != 0 || in_.hushed) return;
+    if (flushed_ != version_ || is_.dirty)
       (void)put_control(sys, cpu, all_off(), 0);
-    else if (lit_ != 0 && !is_.hushed)
+    else if (lit_ != 0)
       hush(sys, cpu);
   }
   /// Precondition: clean, and something is on.
   void hush(System& sys, cpu_id cpu) noexcept {
-    if (wrote([&] { return sys.write_control(cpu, all_off()); }))
-      is_.hushed = true;
-    else
+    if (wrote([&] { return sys.write_control(cpu, all_off()); })) {
+      set_nesting({.quiet = in_.quiet, .hushed = true});
+    } else {
       is_.dirty = true;
+      bump();
+    }
   }
 
   /// Off, then `leave()` makes the registers somebody else's, with nobody switching on again in between.
   template <class Leave>
   bool leave_registers(System& sys, cpu_id cpu, Leave leave) noexcept {
-    ++is_.quiet;
+    ++in_.quiet;
     detail::compiler_barrier();
     turn_off(sys, cpu);
     const bool good = !is_.dirty;
@@ -213,9 +230,9 @@ class row_registers : public row_image<System> {
     detail::compiler_barrier();
     known_ = 0;
     lit_ = 0;
-    is_.dirty = is_.hushed = false;
+    is_.dirty = in_.hushed = false;
     detail::compiler_barrier();
-    --is_.quiet;
+    --in_.quiet;
     bump();
     return good;
   }
@@ -250,53 +267,64 @@ class row_registers : public row_image<System> {
 
   slot_mask known_ = 0;     // slots whose address register holds settings[s]
   slot_mask edit_ = 0;      // slots being rewritten: off, their hits are nobody's, and here-modify is refused
+  slot_mask lit_ = 0;       // slots that the last control written has on
   slot_mask withheld_ = 0;  // slots that nobody may have
   slot_mask ours_ = 0;      // all ones while the registers are: online, neither lent nor silenced
-  // One word, so that the usual case is one comparison. Each byte is stored by itself: whoever interrupts may store another.
-  struct alignas(8) flags {
+  // What lasts, and what whoever interrupts puts back before it returns. Each is looked at as one word; a part of the first is
+  // stored by itself, since whoever interrupts may store another.
+  struct alignas(4) lasting {
     std::uint8_t online = 0;
     std::uint8_t lent = 0;
     std::uint8_t silenced = 0;
-    std::uint8_t quiet = 0;  // depth
-    bool dirty = false;      // a register write failed last
-    bool writing = false;    // a flush is under way on this CPU
-    bool hushed = false;     // turned off by a quiet scope: the hardware has nothing on, whatever control_ says
-    std::uint8_t dispatching = 0;
+    bool dirty = false;  // a register write failed last
   };
-  flags is_{};
-  /// Online, ours, clean, and nobody in the middle of anything.
-  [[nodiscard]] bool as_usual() const noexcept {
-    return __builtin_bit_cast(std::uint64_t, is_) == __builtin_bit_cast(std::uint64_t, flags{.online = 1});
-  }
+  lasting is_{};
   std::uint32_t version_ = 0;  // changes with every wish
+  struct alignas(4) nesting {
+    std::uint8_t quiet = 0;  // depth
+    bool hushed = false;     // turned off by a quiet scope: the hardware has nothing on, whatever control_ says
+    std::uint16_t unused = 0;
+  };
+  nesting in_{};
+
+  /// Online, ours, clean, and no quiet scope.
+  [[nodiscard]] bool as_usual() const noexcept {
+    return __builtin_bit_cast(std::uint32_t, is_) == __builtin_bit_cast(std::uint32_t, lasting{.online = 1}) && in_is({});
+  }
+  [[nodiscard]] bool in_is(nesting n) const noexcept {
+    return __builtin_bit_cast(std::uint32_t, in_) == __builtin_bit_cast(std::uint32_t, n);
+  }
+  /// In one store: the next look would have to wait for a part.
+  void set_nesting(nesting to) noexcept { __builtin_memcpy(&in_, &to, sizeof in_); }
 
  private:
   [[gnu::noinline]] std::uint32_t quiet_enter_unusual(System& sys, cpu_id cpu) noexcept {
     const std::uint32_t never = version_ - 1;  // whatever comes, write anew in the end
-    ++is_.quiet;
+    ++in_.quiet;
     detail::compiler_barrier();
     turn_off(sys, cpu);
     return never;
   }
-  [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
-    --is_.quiet;
-    detail::compiler_barrier();
-    if (as_usual() && lit_ == 0 && version_ == since) return;  // nothing was on, and nobody has asked for anything
+  [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu) noexcept {
+    --in_.quiet;
     bump();
     (void)flush(sys, cpu);
   }
   /// Slots whose address is to be written.
   [[nodiscard]] slot_mask missing() const noexcept { return (kernel | user) & ~(withheld_ | known_ | edit_); }
   bool put_control(System& sys, cpu_id cpu, const control& value, slot_mask lit) noexcept {
-    is_.hushed = false;
+    in_.hushed = false;
     detail::compiler_barrier();
-    is_.dirty = !wrote([&] { return sys.write_control(cpu, value); });
+    return record(wrote([&] { return sys.write_control(cpu, value); }), value, lit);
+  }
+  bool record(bool good, const control& value, slot_mask lit) noexcept {
+    is_.dirty = !good;
     control_ = value;
-    lit_ = is_.dirty ? lit_ | lit : lit;
-    return !is_.dirty;
+    lit_ = good ? lit : lit_ | lit;
+    return good;
   }
   bool write_control(System& sys, cpu_id cpu, bool even_if_same) noexcept {
-    const slot_mask asked = wished_lately() & known_ & ~edit_;
+    const slot_mask asked = armed();
     const control wanted = System::control_of(settings, asked);
     return (!even_if_same && wanted == control_) || put_control(sys, cpu, wanted, asked);
   }
@@ -304,7 +332,7 @@ class row_registers : public row_image<System> {
     edit_ |= missing;
     detail::compiler_barrier();
     bool good = true;
-    if (!is_.hushed && ((missing & lit_) != 0 || force)) {  // off first
+    if (!in_.hushed && ((missing & lit_) != 0 || force)) {  // off first
       good = write_control(sys, cpu, true);
       force = false;
     }
@@ -319,8 +347,9 @@ class row_registers : public row_image<System> {
     return good;
   }
 
-  control control_{};  // last written
-  slot_mask lit_ = 0;  // slots that it has on
+  control control_{};              // last written
+  std::uint32_t flushed_ = 0;      // version_ as it was when the hardware was last known to be as wished
+  std::uint32_t dispatching_ = 0;  // depth
 };
 
 }  // namespace bookend

@@ -93,15 +93,13 @@ class shelf {
     }
   }
 
-  /// Everything that can be said of a request before a slot is looked for. Any context.
-  [[nodiscard]] result<typename System::setting> accept(side who, const request& r) noexcept {
-    const auto encoded = System::encode(r);
-    if (!encoded) return encoded;
+  /// Everything that can be said of a request before a slot is looked for; `encoded` is what the backend says. Any context.
+  [[nodiscard]] reason accept(side who, const request& r, const result<typename System::setting>& encoded) noexcept {
+    if (!encoded) return encoded.why();
     bool denied = !system_.may_watch(who, r.bytes());
     if constexpr (!watches_elsewhere<System>)  // a watch on the rows would trap while a trap is handled
       denied = denied || r.bytes().overlaps({reinterpret_cast<std::uint64_t>(this), sizeof *this});
-    if (denied) return reason::forbidden;
-    return encoded;
+    return denied ? reason::forbidden : reason::granted;
   }
   [[nodiscard]] static constexpr unsigned pool_of(const typename System::setting& s) noexcept {
     return static_cast<unsigned>(System::pool_of(s));
@@ -117,7 +115,7 @@ class shelf {
 
   [[nodiscard]] refusal no_slot(unsigned pool, cpu_id cpu, unsigned users) noexcept {
     refusal no(reason::no_slot, cpu);
-    no.pool = static_cast<std::uint8_t>(pool);
+    no.pool = pool;
     no.kernel_held = static_cast<std::uint16_t>(in_pool(pool, [&](auto& l) { return l.kernel_held(cpu); }));
     no.user_held = static_cast<std::uint16_t>(users);
     return no;

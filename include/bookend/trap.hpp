@@ -8,12 +8,6 @@ namespace bookend::detail {
 /// One trap on its way.
 template <class System>
 struct trap_on {
-  /// What a hit matched, copied before any handler runs: a handler, or an NMI, may change the slot before its turn comes.
-  struct matched {
-    void* holder;
-    typename System::setting setting;
-    std::uint32_t generation;
-  };
   using frame_type = typename System::frame;
   using result_type = trap_result<System>;
 
@@ -22,87 +16,86 @@ struct trap_on {
   cpu_id cpu;
   frame_type& frame;
 
-  [[nodiscard]] matched look(slot_id s) const noexcept { return {r.holders[s], r.settings[s], r.generations[s]}; }
-
-  // Nearly every trap is one hit: that path keeps its copy in registers, and the others stay out of its way.
+  // Nearly every trap is one hit: the others stay out of its way.
 
   [[gnu::always_inline]] result_type take() const noexcept {
-    System& sys = home.system();
-    const status said = sys.take_status(cpu);
+    const status said = home.system().take_status(cpu);
     result_type result;
     result.rest = said.rest;
     const std::uint32_t seen = r.version();
     compiler_barrier();
     // The machine may say more than is on: only armed slots count.
-    const slot_mask hits = said.hits & r.dispatched();
-    bool alone = hits != 0 && ((hits & (hits - 1)) | said.rest) == 0;
-    if constexpr (can_fail<System>) alone = alone && (said.hits & r.stuck()) == 0;
-    if (alone) [[likely]] {
-      const slot_id s = lowest_bit(hits);
-      result.handled = hits;
-      if ((r.kernel & hits) != 0) {
-        auto& b = *static_cast<kernel_breakpoint<System>*>(r.holders[s]);
-        const hit<System> h{b, {home, cpu}, s, r.settings[s], r.generations[s], frame};
-        compiler_barrier();
-        if (r.version() == seen) [[likely]] {
-          if (System::faults_before(h.setting)) sys.step_past(frame);
-          b(h);
-          return result;
-        }
-      } else {
-        const matched was = look(s);
-        compiler_barrier();
-        if (r.version() == seen) {
-          if (System::faults_before(was.setting)) sys.step_past(frame);
-          collect(s, was, result);
-          return result;
-        }
-      }
-      result.handled = 0;  // an NMI came in between: look again
-    }
-    if ((can_fail<System> ? said.hits : hits) != 0) trap_on(*this).tell_each(said.hits, said.step, result);
+    const slot_mask hits = said.hits & r.dispatched(seen);
+    const slot_mask due = hits | (said.hits & r.stuck());
+    if (due == 0) return result;
+    if (due != hits || ((hits & (hits - 1)) | said.rest) != 0 || !tell_one(hits, seen, result)) [[unlikely]]
+      trap_on(*this).tell_each(said.hits, said.step, result);
     return result;
+  }
+
+  /// False if an NMI has changed something since the version was `seen`: look again.
+  [[gnu::always_inline]] bool tell_one(slot_mask only, std::uint32_t seen, result_type& result) const noexcept {
+    const slot_id s = lowest_bit(only);
+    const bool kernel = (r.kernel & only) != 0;
+    void* const holder = r.holders[s];
+    const auto setting = r.settings[s];
+    const std::uint32_t generation = r.generations[s];
+    compiler_barrier();
+    if (r.version() != seen) [[unlikely]]
+      return false;
+    result.handled = only;
+    if (System::faults_before(setting)) home.system().step_past(frame);
+    kernel ? tell(s, holder, setting, generation) : collect(s, holder, setting, generation, result);
+    return true;
   }
 
   /// Any number of hits, the step, and what cannot be switched off.
   [[gnu::noinline]] void tell_each(slot_mask said, bool step, result_type& result) const noexcept {
-    slot_mask hits, before;
-    matched was[System::slots];
+    row_image<System> was;  // what the hits matched: a handler, or an NMI, may change a slot before its turn comes
+    slot_mask hits;
     std::uint32_t seen;
     do {
       seen = r.version();
       compiler_barrier();
-      hits = said & r.dispatched();
-      before = 0;
-      each_slot(hits, [&](slot_id s) {
-        was[s] = look(s);
-        if (System::faults_before(was[s].setting)) before |= row<System>::bit(s);
-      });
+      was = r;
+      hits = said & r.dispatched(seen);
       compiler_barrier();
     } while (r.version() != seen);
-    // A step comes before the access: what is due at the access comes again, with its own trap.
-    if (step) hits &= ~before;
-    // One that the hardware would not switch off is nobody's, but must be passed all the same.
-    each_slot(said & r.stuck(), [&](slot_id s) {
-      if (System::faults_before(r.settings[s])) before |= row<System>::bit(s);
+    // Those that come before the access; one that the hardware would not switch off is nobody's, but must be passed all the same.
+    slot_mask before = 0;
+    each_slot(hits | (said & r.stuck()), [&](slot_id s) {
+      if (System::faults_before(was.settings[s])) before |= row<System>::bit(s);
     });
-    if (before != 0 && !step) home.system().step_past(frame);
+    // A step comes first: what is due at the access comes again, with its own trap.
+    if (step)
+      hits &= ~before;
+    else if (before != 0)
+      home.system().step_past(frame);
     each_slot(hits, [&](slot_id s) {
-      if (load_relaxed(r.on[s]) == 0 || r.holders[s] != was[s].holder) return;  // a handler has silenced or removed it
-      if (can_post<System> && r.generations[s] != was[s].generation) return;    // a handler's post has replaced it
+      if (r.version() != seen && changed(s, was)) return;
       result.handled |= row<System>::bit(s);
-      (r.kernel & row<System>::bit(s)) != 0 ? tell(s, was[s]) : collect(s, was[s], result);
+      (was.kernel & row<System>::bit(s)) != 0 ? tell(s, was.holders[s], was.settings[s], was.generations[s])
+                                              : collect(s, was.holders[s], was.settings[s], was.generations[s], result);
     });
+  }
+  /// A handler has silenced or removed it, or its post has replaced it.
+  [[nodiscard]] bool changed(slot_id s, const row_image<System>& was) const noexcept {
+    return load_relaxed(r.on[s]) == 0 || r.holders[s] != was.holders[s] ||
+           (can_post<System> && r.generations[s] != was.generations[s]);
   }
 
-  [[gnu::always_inline]] void tell(slot_id s, const matched& was) const noexcept {
-    auto& b = *static_cast<kernel_breakpoint<System>*>(was.holder);
-    b(hit<System>{b, {home, cpu}, s, was.setting, was.generation, frame});
+  [[gnu::always_inline]] void tell(slot_id s, void* holder, const typename System::setting& setting,
+                                   std::uint32_t generation) const noexcept {
+    auto& b = *static_cast<kernel_breakpoint<System>*>(holder);
+    r.dispatch_begins();
+    b(hit<System>{b, {home, cpu}, s, setting, generation, frame});
+    r.dispatch_ends();
   }
-  static void collect(slot_id s, const matched& was, result_type& result) noexcept {
-    const auto& b = *static_cast<const user_breakpoint<System>*>(was.holder);
+  static void collect(slot_id s, const void* holder, const typename System::setting& setting, std::uint32_t generation,
+                      result_type& result) noexcept {
+    const auto& b = *static_cast<const user_breakpoint<System>*>(holder);
     result.user |= std::uint64_t{1} << b.index();
-    result.user_hits[result.user_count++] = {b.cookie(), was.setting, was.generation, s, b.index()};
+    result.user_hits[result.user_count++] = {b.cookie(), setting, generation, s, b.index()};
   }
 };
 
@@ -115,12 +108,8 @@ template <class System>
   return detail::trap_on<System>{shelf_, row_, cpu_, frame}.take();
 }
 template <class System>
-trap_result<System> cpu_view<System>::trap(typename System::frame& frame) const noexcept {
-  auto& r = this->own_row();
-  const auto outer = r.dispatch_begins();
-  const auto result = detail::trap_on<System>{*this->shelf_, r, this->cpu(), frame}.take();
-  r.dispatch_ends(outer);
-  return result;
+[[gnu::always_inline]] inline trap_result<System> cpu_view<System>::trap(typename System::frame& frame) const noexcept {
+  return detail::trap_on<System>{*this->shelf_, this->own_row(), this->cpu(), frame}.take();
 }
 
 }  // namespace bookend

@@ -31,8 +31,8 @@ class user_side : public kernel_side<System> {
 
   refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
     if (!b.idle()) return reason::already_registered;
-    const auto encoded = this->accept(side::user, q);
-    if (!encoded) return encoded.why();
+    const auto encoded = System::encode(q);
+    if (const refusal no = this->accept(side::user, q, encoded)) return no;
     const unsigned pool = this->pool_of(encoded.value());
     if (const refusal no = take(t.first_, t, pool, where)) return no;
 
@@ -65,8 +65,8 @@ class user_side : public kernel_side<System> {
 
   refusal do_modify(user& b, const request& q) noexcept {
     if (b.idle()) return reason::not_registered;
-    const auto encoded = this->accept(side::user, q);
-    if (!encoded) return encoded.why();
+    const auto encoded = System::encode(q);
+    if (const refusal no = this->accept(side::user, q, encoded)) return no;
     task_type& t = *b.owner_;
     const unsigned from = this->pool_of(b.live().setting);
     const unsigned to = this->pool_of(encoded.value());

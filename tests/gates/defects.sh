@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/gates/defects.sh — puts known defects of the field back into copies of the headers, one at a time: the test named must go red.
 # A test that stays green cannot fail; a defect whose line is gone must be put back in another way.
+#   bash tests/gates/defects.sh NUMBER...     only these
 source "$(dirname "$0")/common.sh"
 g++ -std=c++20 $includes -c bazel/debian/doctest/main.cpp -o "$tmp/main.o" || failed "the test runner does not compile"
 
@@ -36,8 +37,10 @@ export includes
 
 jobs=$tmp/jobs
 count=0
+only=$*
 # `defect NUMBER TEST HEADER EDIT`: NUMBER is unique, EDIT a Perl substitution over the whole header.
 defect() {
+  [ -z "$only" ] || [[ " $only " == *" $1 "* ]] || return 0
   printf '%s\tput_back %q %q %q %q\n' "defect $1" "$1" "$2" "$3" "$4" >>"$jobs"
   count=$((count + 1))
 }
@@ -53,7 +56,7 @@ defect 3 trap_test $core/here.hpp 's/(    since_ = row_\.quiet_enter)/    for (s
 # Removing a kernel breakpoint moves another one into its slot.
 defect 4 switch_test $core/kernel_side.hpp 's/(bool drop\(.*?\n)    return (this->change_and_repack\(r, cpu, wish, freed, then\);)/$1    (void)$2\n    const slot_id hole = detail::lowest_bit(freed);\n    if (hole > 0 && (r.kernel & (freed >> 1)) != 0) {\n      image up;\n      aim(up, hole, *static_cast<breakpoint_type*>(r.holders[hole - 1]), r.settings[hole - 1], 1, true);\n      (void)r.change(this->system_, cpu, up, freed | freed >> 1, nullptr, then);\n    }\n    return true;/s'
 # The holder is looked up by address.
-defect 5 trap_test $core/trap.hpp 's/const slot_id s = lowest_bit\(hits\);/slot_id s = lowest_bit(hits);\n      for (slot_id t = 0; t < s; ++t)\n        if (r.holders[t] != nullptr && System::same_address(r.settings[t], r.settings[s])) {\n          s = t;\n          break;\n        }/'
+defect 5 trap_test $core/trap.hpp 's/const slot_id s = lowest_bit\(only\);/slot_id s = lowest_bit(only);\n      for (slot_id t = 0; t < s; ++t)\n        if (r.holders[t] != nullptr && System::same_address(r.settings[t], r.settings[s])) {\n          s = t;\n          break;\n        }/'
 # exec clears the list before it looks into it.
 defect 6 fork_exec_test $core/user_side.hpp 's/    user\* list = t\.first_;\n    if \(list == nullptr\) return \{\};\n    detail::store_release\(t\.first_, static_cast<user\*>\(nullptr\)\);/    detail::store_release(t.first_, static_cast<user*>(nullptr));\n    user* list = t.first_;\n    if (list == nullptr) return {};/'
 # Disabling gives the slot back.
@@ -61,11 +64,11 @@ defect 7 slot_manager_test $core/kernel_side.hpp 's/if \(!no\) b\.intent_\.turn\
 # modify says yes to a breakpoint that was never registered.
 defect 8 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?\n    if \(!claim\(b\)\)) return reason::not_registered;/$1 return {};/s'
 # A refused modify leaves the new address live.
-defect 9 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?)if \(!encoded\) return encoded\.why\(\);/$1if (!encoded) {\n      if (const auto live = System::encode(q)) (void)this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return r.retarget(this->system_, cpu, r.slot_of(&b), live.value(), 1, if_it_fails::go_on); });\n      return encoded.why();\n    }/s'
+defect 9 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?)if \(const refusal no = this->accept\(side::kernel, q, encoded\)\) return no;/$1if (const refusal no = this->accept(side::kernel, q, encoded)) {\n      if (encoded) (void)this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return r.retarget(this->system_, cpu, r.slot_of(&b), encoded.value(), 1, if_it_fails::go_on); });\n      return no;\n    }/s'
 # modify ignores disabled breakpoints.
 defect 10 slot_manager_test $core/kernel_side.hpp 's/(refusal modify_claimed.*?\{\n)/$1    if (!b.intent_.read().on) return {};\n/'
 # A slot is taken before the request is looked at, and not given back.
-defect 11 slot_manager_test $core/kernel_side.hpp 's/if \(!encoded\) return encoded\.why\(\);/if (!encoded) {\n      (void)take(0, m);\n      return encoded.why();\n    }/'
+defect 11 slot_manager_test $core/kernel_side.hpp 's/(accept\(side::kernel, r, encoded\)\)) return no;/$1 {\n      (void)take(0, m);\n      return no;\n    }/'
 # A task's request is checked against the busiest other task.
 defect 12 switch_test $core/ledger.hpp 's/if \(wide_after \+ kernel_top_ > Slots\) return false;/if ((wide_after > widest_ ? wide_after : widest_ + 1) + kernel_top_ > Slots) return false;/'
 # What is given back is computed from what has changed since.
@@ -81,17 +84,17 @@ defect 17 x86_dr7_test $x86/dr7.hpp 's/if \(\(on >> i & 1\) != 0\) of\[on\] \|= 
 # The number in the request taken for the number in the register.
 defect 18 x86_dr7_test $x86/dr7.hpp 's/return on == access::execute \? 0b00 : on == access::write \? 0b01 : on == access::io \? 0b10 : 0b11;/return static_cast<unsigned>(on) & 3;/'
 # The resume flag missing.
-defect 19 trap_test $core/trap.hpp 's/sys\.step_past\(frame\);/(void)frame;/'
+defect 19 trap_test $core/trap.hpp 's/home\.system\(\)\.step_past\(frame\);/(void)frame;/'
 # The masks of a slot's last owner stay.
 defect 22 x86_backend_test $x86/backend.hpp 's/R::write_mask\(cpu, slot, s\.mask\);/if (s.mask != 0) R::write_mask(cpu, slot, s.mask);/'
 # After so many hits the rest is dropped.
-defect 24 trap_test $core/trap.hpp 's/const slot_mask hits = said\.hits & r\.dispatched\(\);/static unsigned storm = 0;\n  const slot_mask hits = ++storm > 1000 ? 0 : said.hits & r.dispatched();/'
+defect 24 trap_test $core/trap.hpp 's/const slot_mask hits = said\.hits & r\.dispatched\(seen\);/static unsigned storm = 0;\n  const slot_mask hits = ++storm > 1000 ? 0 : said.hits & r.dispatched(seen);/'
 # A CPU that comes online later is not covered.
 defect 25 hotplug_test $core/shelf.hpp 's/for \(cpu_id cpu : m - online_\) once\(&c, cpu\);//'
 # What CPU k of n says is lost.
 defect 26 fault_test $core/shelf.hpp 's/return \{reason::hardware, failed\.first\(\)\};/return {};/'
 # Of several hits one is reported.
-defect 28 trap_test $core/trap.hpp 's/(    hits = said & r\.dispatched\(\);)/$1\n    hits &= ~hits + 1;/'
+defect 28 trap_test $core/trap.hpp 's/(    hits = said & r\.dispatched\(seen\);)/$1\n    hits &= ~hits + 1;/'
 # The enable bits of a slot reach into the next one's.
 defect 29 x86_dr7_test $x86/dr7.hpp 's/0b10u << \(2 \* i\);/0b110u << (2 * i);/'
 # A status register that is reset to 0.
@@ -99,12 +102,15 @@ defect 32 x86_backend_test $x86/backend.hpp 's/R::write_dr6\(cpu, dr6_reset\)/R:
 # A range that wraps is accepted.
 defect 33 request_test $core/request.hpp 's/return last\(\) < first;/return false;/'
 # The new address is written while the slot is on with the old length.
-defect 34 slot_manager_test $core/row_registers.hpp 's/if \(!is_\.hushed && \(\(missing & lit_\) != 0 \|\| force\)\) \{/if (force) {/'
+defect 34 slot_manager_test $core/row_registers.hpp 's/if \(!in_\.hushed && \(\(missing & lit_\) != 0 \|\| force\)\) \{/if (force) {/'
 
 # The protocols, one step left out each.
 defect no-repack slot_manager_test $core/row.hpp 's/if \(running != nullptr\) place_users\(\*running, cpu\);/(void)running, (void)cpu;/'
 defect on-not-checked trap_test $core/trap.hpp 's/said(\.hits)? & r\.dispatched\(\)/said$1 & (r.kernel | r.user)/g; s/load_relaxed\(r\.on\[s\]\) == 0 \|\| //'
 defect no-reload switch_test $core/user_side.hpp 's/return m;\n  \}\n  \/\/\/ Where the task/return {};\n  }\n  \/\/\/ Where the task/'
+# What the last flush has left is relied on, although it is not what the hardware has, or not all that was wished.
+defect control-in-doubt mock_sweep_test $core/row.hpp 's/this->unsettle\(seen\);//'
+defect not-the-only-change interruption_test $core/row_registers.hpp 's/if \(!settled\(seen - 1\)\)/if (!as_usual())/'
 
 # The same of the posted scope.
 # An image is read while it is half written.
@@ -130,7 +136,7 @@ defect idle-at-once posted_test $core/posted.hpp 's/leave_in\(b, breakpoint_type
 defect not-reaped posted_test $core/kernel_side.hpp 's/return reap_departed\(\), body\(\);/return body();/g'
 # What leaves is armed again by a here-verb; one that a handler's post replaced is still told of its old hit.
 defect armed-again posted_test $core/here.hpp 's/held == 0 \|\| b\.leaves\(\)/held == 0/g'
-defect old-hit-told posted_test $core/trap.hpp 's/if \(can_post<System> && r\.generations.*?\n/\n/'
+defect old-hit-told posted_test $core/trap.hpp 's/ \|\|\s+\(can_post<System> && r\.generations.*?\);/;/s'
 # A post inside a trap rewrites a row that somebody is rewriting; or is not there at once; or is not asked for again.
 defect sync-while-editing interruption_test $core/row.hpp 's/this->editing\(\) \|\| catching_up_/catching_up_/'
 defect absorbed-once interruption_test $core/row.hpp 's/(detail::store_relaxed\(on\[s\], static_cast<std::uint8_t>\(v\.on\)\);\n.*?\n      \}) while \(this->version_ != seen\);/$1 while (false && seen != 0);/s'
