@@ -29,7 +29,7 @@ struct trap_on {
     const slot_mask due = hits | (said.hits & r.stuck());
     if (due == 0) return result;
     if (due != hits || ((hits & (hits - 1)) | said.rest) != 0 || !tell_one(hits, seen, result)) [[unlikely]]
-      trap_on(*this).tell_each(said.hits, said.step, result);
+      tell_each(home, r, cpu, frame, said.hits, said.step, result);
     return result;
   }
 
@@ -49,8 +49,10 @@ struct trap_on {
     return true;
   }
 
-  /// Any number of hits, the step, and what cannot be switched off.
-  [[gnu::noinline]] void tell_each(slot_mask said, bool step, result_type& result) const noexcept {
+  /// Any number of hits, the step, and what cannot be switched off. Its arguments one by one: as one they would go through memory.
+  [[gnu::noinline]] static void tell_each(bookend::shelf<System>& home, row<System>& r, cpu_id cpu, frame_type& frame,
+                                          slot_mask said, bool step, result_type& result) noexcept {
+    const trap_on t{home, r, cpu, frame};
     row_image<System> was;  // what the hits matched: a handler, or an NMI, may change a slot before its turn comes
     slot_mask hits;
     std::uint32_t seen;
@@ -71,12 +73,14 @@ struct trap_on {
       hits &= ~before;
     else if (before != 0)
       home.system().step_past(frame);
-    each_slot(hits, [&](slot_id s) {
-      if (r.version() != seen && changed(s, was)) return;
-      result.handled |= row<System>::bit(s);
-      (was.kernel & row<System>::bit(s)) != 0 ? tell(s, was.holders[s], was.settings[s], was.generations[s])
-                                              : collect(s, was.holders[s], was.settings[s], was.generations[s], result);
-    });
+    for (; hits != 0; hits &= hits - 1) {
+      const slot_id s = lowest_bit(hits);
+      const slot_mask one = hits & (~hits + 1);
+      if (r.version() != seen && t.changed(s, was)) continue;
+      result.handled |= one;
+      (was.kernel & one) != 0 ? t.tell(s, was.holders[s], was.settings[s], was.generations[s])
+                              : collect(s, was.holders[s], was.settings[s], was.generations[s], result);
+    }
   }
   /// A handler has silenced or removed it, or its post has replaced it.
   [[nodiscard]] bool changed(slot_id s, const row_image<System>& was) const noexcept {
