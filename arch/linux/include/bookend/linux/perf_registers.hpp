@@ -27,11 +27,10 @@ class perf_registers {
   bool write_dr7(cpu_id cpu, std::uint64_t value) noexcept {
     bank& b = threads_[cpu];
     if (b.tid == 0) return true;
-    const x86::dr7_fields wanted = x86::dr7_decode(value);
-    const x86::dr7_fields before = b.dr7;
+    const auto wanted = static_cast<std::uint32_t>(value);
     for (slot_id i = 0; i < x86::slots; ++i) {
-      if (turn(b, i, before, wanted)) continue;
-      while (i-- > 0) (void)turn(b, i, wanted, before);
+      if (turn(b, i, b.dr7, wanted)) continue;
+      while (i-- > 0) (void)turn(b, i, wanted, b.dr7);
       return false;
     }
     b.dr7 = wanted;
@@ -46,14 +45,14 @@ class perf_registers {
     bank& b = threads_[cpu];
     std::uint64_t dr6 = x86::dr6_reset;
     for (slot_id i = 0; i < x86::slots; ++i)
-      if ((b.dr7.on() >> i & 1) != 0 && b.event[i].has_hit()) dr6 |= 1u << i;
+      if (x86::dr7_slot(b.dr7, i) != 0 && b.event[i].has_hit()) dr6 |= 1u << i;
     return dr6;
   }
 
  protected:
   struct bank {
     int tid = 0;
-    x86::dr7_fields dr7{};
+    std::uint32_t dr7 = 0;
     perf_event event[x86::slots]{};
     std::uint64_t address[x86::slots]{};
 
@@ -66,12 +65,11 @@ class perf_registers {
  private:
   static constexpr x86::dr7_kind any_address = x86::kind_of(access::write, 1);
 
-  static bool turn(bank& b, slot_id i, const x86::dr7_fields& from, const x86::dr7_fields& to) noexcept {
-    const bool was = (from.on() >> i & 1) != 0;
-    const bool on = (to.on() >> i & 1) != 0;
-    if (!on) return !was || b.event[i].turn_off();
-    if (was && from.kind[i] == to.kind[i]) return true;
-    const x86::setting s{.address = b.address[i], .mask = 0, .kind = to.kind[i]};
+  static bool turn(bank& b, slot_id i, std::uint32_t from, std::uint32_t to) noexcept {
+    const std::uint32_t wanted = x86::dr7_slot(to, i);
+    if (wanted == x86::dr7_slot(from, i)) return true;
+    if (wanted == 0) return b.event[i].turn_off();
+    const x86::setting s{.address = b.address[i], .mask = 0, .kind = wanted & 0xF};
     return (b.event[i].is_open() || b.event[i].open(b.tid, s)) && b.event[i].turn_on(s);
   }
 };

@@ -20,7 +20,12 @@ class ptrace_registers : public tracer<MaxThreads> {
 
   [[nodiscard]] std::uint64_t read_address(cpu_id cpu, slot_id index) noexcept { return read(cpu, index, 0); }
   [[nodiscard]] std::uint64_t read_dr7(cpu_id cpu) noexcept { return read(cpu, 7, x86::dr7_reset); }
-  [[nodiscard]] std::uint64_t read_dr6(cpu_id cpu) noexcept { return read(cpu, 6, x86::dr6_reset); }
+  [[nodiscard]] std::uint64_t read_dr6(cpu_id cpu) noexcept {
+    tracee& t = this->threads_[cpu];
+    if (t.gone()) return x86::dr6_reset;
+    BOOKEND_ASSERT(t.stopped(), "the registers of a running thread");
+    return t.take_dr6();
+  }
 
  private:
   bool write(cpu_id cpu, unsigned index, std::uint64_t value) noexcept {

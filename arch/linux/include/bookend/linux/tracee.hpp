@@ -29,13 +29,25 @@ struct tracee {
   bool trap = false;                    ///< stopped for a debug trap that has not been dispatched
   bool reaped = false;                  ///< its exit status has been taken
   bool told = false;                    ///< the program has been told that it is gone: the number is free as soon as it is reaped
+  std::uint64_t status = 0;             ///< DR6 with hits that are still to be dispatched, as hits() has read it; 0 is none
 
   [[nodiscard]] bool stopped() const noexcept { return tid != 0 && where == whereabouts::stopped; }
   [[nodiscard]] bool gone() const noexcept { return tid == 0 || where == whereabouts::gone; }
   [[nodiscard]] bool at_large() const noexcept { return !stopped() && !gone(); }
 
   /// The slots whose hits DR6 still has. Precondition: stopped.
-  [[nodiscard]] slot_mask hits() const noexcept { return x86::status_of(peek_debugreg(tid, 6, x86::dr6_reset)).hits; }
+  [[nodiscard]] slot_mask hits() noexcept {
+    status = peek_debugreg(tid, 6, x86::dr6_reset);
+    const slot_mask m = x86::status_of(status).hits;
+    if (m == 0) status = 0;
+    return m;
+  }
+  /// DR6, of which hits() has asked already. Precondition: stopped.
+  [[nodiscard]] std::uint64_t take_dr6() noexcept {
+    const std::uint64_t read = status;
+    status = 0;
+    return read != 0 ? read : peek_debugreg(tid, 6, x86::dr6_reset);
+  }
 
   /// A debug trap's SIGTRAP is still to be delivered: it had stopped for something else first. Precondition: stopped.
   [[nodiscard]] bool trap_to_come() const noexcept {
@@ -57,6 +69,7 @@ struct tracee {
   /// Lets it go on as it would have. One that was killed meanwhile says so at the next waitpid.
   void go() noexcept {
     if (!stopped()) return;
+    status = 0;
     if (group) {
       (void)ptrace(PTRACE_LISTEN, tid, nullptr, nullptr);
       where = whereabouts::listening;

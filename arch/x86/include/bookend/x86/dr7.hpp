@@ -59,6 +59,11 @@ constexpr std::uint32_t dr7_of(std::uint32_t kinds, slot_mask on) noexcept {
   return (kinds << 16 | 0xFFFF) & detail::dr7_allowed.of[on & 0xF];
 }
 
+/// What a DR7 value says of one slot: 0 if it is off, else 0x10 and its LEN and RW. Pure.
+constexpr std::uint32_t dr7_slot(std::uint32_t dr7, slot_id slot) noexcept {
+  return (dr7 >> (2 * slot) & 0b11) == 0 ? 0 : 0x10 | (dr7 >> (16 + 4 * slot) & 0xF);
+}
+
 /// What a DR7 value says, for whoever prints one. Slot i is on when it is in `global` or `local`.
 struct dr7_fields {
   slot_mask global = 0;         ///< G0-G3
