@@ -27,7 +27,7 @@ cpp_files() { find include arch tests examples bench bazel -type f \( -name '*.h
 source_files() {
   cpp_files
   find . -path ./.git -prune -o -path './bazel-*' -prune -o -type f \
-    \( -name '*.sh' -o -name '*.py' -o -name '*.bzl' -o -name BUILD.bazel -o -name WORKSPACE -o -path ./.ci/run \) -print | sed 's,^\./,,' | sort
+    \( -name '*.sh' -o -name '*.py' -o -name '*.bzl' -o -name '*.pml' -o -name BUILD.bazel -o -name WORKSPACE -o -path ./.ci/run \) -print | sed 's,^\./,,' | sort
 }
 
 # A job is a label, a tab and a command; `run_jobs FILE` runs them on every core, prints the output of the first that fail,

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/models/quiet.pml — one CPU: the order in which its row and its registers are written, and the quiet scope.
+   Verbs follow one another for ever; debug traps and NMIs interrupt them, and each other, at every step. Steps are those of the
+   code: one access to a word that others may write. Interruptions nest: whoever interrupts has returned before the next step. */
+
+#ifndef DEPTH
+#define DEPTH 2  /* a verb, a trap in it, an NMI in that */
+#endif
+#ifndef ARRIVALS
+#define ARRIVALS 2  /* interruptions a verb */
+#endif
+#ifndef SLOTS
+#define SLOTS 2
+#endif
+
+/* What a slot watches: 0 and 1 have the same address, and another type (length, access). */
+#ifndef SETTINGS
+#define SETTINGS 3
+#endif
+#define address_of(setting) ((setting) / 2)
+#define UNKNOWN 3
+
+#define bit_of(s) (1 << (s))
+#define all_slots 3
+
+/* The row (row_registers). A breakpoint is known by its slot, and is held or not. */
+byte on_[2];      /* `on`, a byte a slot */
+byte setting[2];
+bit holder[2];
+byte kernel, known, edit;  /* masks */
+byte ours = all_slots;
+byte lit, control;    /* last written */
+bit lent, silenced, dirty, writing, hushed;
+byte quiet;           /* depth */
+byte version;
+
+/* The hardware. Control has two bits a slot: on, and the type. */
+byte dr[2];
+byte dr7;
+byte dr6;
+byte hit_address, hit_type;  /* what the bit in dr6 stands for: what was in the registers when it was set */
+
+#define lights(value, s) ((value) >> (2 * (s)) & 1)
+#define type_in(value, s) ((value) >> (2 * (s) + 1) & 1)
+#define control_part(s, asked) ((asked) >> (s) & 1 -> (1 | (setting[s] & 1) << 1) << (2 * (s)) : 0)
+#define control_of(asked) (control_part(0, asked) | control_part(1, asked))
+
+/* What is being promised. */
+bit granted[2];  /* who asked last, wished it on or off */
+byte depth;          /* who runs: 0 a verb, 1 and 2 what interrupts it */
+byte arrivals;
+bit trap[3];         /* what came at that depth is a debug trap, not an NMI */
+
+#define as_usual (!lent && !silenced && quiet == 0 && !dirty && !writing && !hushed)
+#define wished (on_[0] | on_[1] << 1)
+#define dispatched (wished & known & ~edit & ours)
+#define missing (kernel & ~(known | edit))
+
+inline write_dr7(value) {
+  atomic {
+    assert(!lent || (silenced && value == 0));
+    dr7 = value
+  }
+}
+inline write_dr(s) {
+  atomic {
+    assert(!lent);
+    assert(!lights(dr7, s));  /* an address is written only while its slot is off */
+    dr[s] = address_of(setting[s]);
+#ifndef LIMIT_OVERTAKEN
+    if
+    :: dr6 & bit_of(s) -> hit_address = UNKNOWN  /* an NMI came between the hit and the trap's look: see README.md */
+    :: else
+    fi
+#endif
+  }
+}
+
+inline forget(s) {
+  if
+  :: !holder[s] -> setting[s] = 2 * address_of(setting[s])
+  :: else
+  fi;
+  if
+  :: !(known & bit_of(s)) -> dr[s] = UNKNOWN
+  :: else
+  fi
+}
+
+inline some_setting() {
+  if
+  :: to = 0
+  :: to = 2
+#if SETTINGS > 2
+  :: to = 1
+#endif
+  fi
+}
+inline some_slot() {
+  if
+  :: s = 0
+#if SLOTS > 1
+  :: s = 1
+#endif
+  fi
+}
+
+/* row_registers::bump. A load and a store. */
+inline bump() {
+#ifdef DEFECT_NO_VERSION
+  skip
+#else
+  t = version;
+  atomic { version = t + 1; t = 0 }
+#endif
+}
+
+/* row_registers::put_control */
+inline put_control(value, what) {
+  hushed = 0;
+  write_dr7(value);
+  dirty = 0;
+  control = value;
+  lit = what
+}
+/* row_registers::write_control */
+inline write_control(even_if_same) {
+  asked = on_[0];
+#if SLOTS > 1
+  asked = asked | on_[1] << 1;
+#endif
+  asked = asked & known & ~edit;
+  wanted = control_of(asked);
+  if
+  :: !even_if_same && wanted == control
+  :: else -> put_control(wanted, asked)
+  fi;
+  d_step { asked = 0; wanted = 0 }
+}
+/* row_registers::write_addresses */
+inline write_addresses() {
+  edit = edit | gaps;
+  if
+#ifndef DEFECT_ADDRESS_WHILE_ON
+  :: !hushed && ((gaps & lit) != 0 || force) ->
+    write_control(true);
+    force = 0
+#endif
+  :: else
+  fi;
+  if
+  :: gaps & 1 ->
+    write_dr(0);
+    known = known | 1
+  :: else
+  fi;
+#if SLOTS > 1
+  if
+  :: gaps & 2 ->
+    write_dr(1);
+    known = known | 2
+  :: else
+  fi;
+#endif
+  edit = edit & ~gaps
+}
+/* row_registers::flush, and flush_whole from the second half on. */
+inline flush(anew) {
+  d_step { again = anew; done = 0; outer_writing = writing; seen = version };
+  if
+  :: as_usual && !again ->
+#ifdef DEFECT_LOOKS_BEFORE_VERSION
+    seen = version;
+#endif
+    if
+    :: missing == 0 ->
+      writing = 1;
+      write_control(false);
+#ifdef DEFECT_WRITING_ENDS_EARLY
+      writing = 0;
+#endif
+      again = 1;
+#ifdef DEFECT_NO_RECHECK
+      done = 1
+#else
+      done = version == seen
+#endif
+    :: else
+    fi
+  :: else
+  fi;
+  if
+  :: !done ->
+    writing = 1;
+    again = again || dirty;
+    do
+    :: seen = version;
+      if
+      :: quiet == 0 && !lent && !silenced ->
+        d_step { force = again; gaps = missing };
+        if
+        :: gaps != 0 -> write_addresses()
+        :: else
+        fi;
+        write_control((force || hushed))
+      :: else ->
+        if
+        :: (again && silenced) || (dirty && quiet != 0 && !lent) -> put_control(0, 0)
+        :: else
+        fi
+      fi;
+#ifdef DEFECT_NO_RECHECK
+      break
+#else
+      if
+      :: version != seen -> again = 1
+      :: else -> break
+      fi
+#endif
+    od
+  :: else
+  fi;
+  atomic { writing = outer_writing; seen = 0; again = 0; force = 0; gaps = 0; outer_writing = 0; done = 0 }
+}
+
+/* row_registers::turn_off */
+inline turn_off() {
+  if
+#ifdef DEFECT_SILENCED_NOT_TURNED_OFF
+  :: lent || silenced
+#else
+  :: lent
+#endif
+  :: else ->
+    if
+    :: writing || dirty -> put_control(0, 0)
+    :: else ->
+      if
+      :: lit != 0 && !hushed && !silenced ->
+        write_dr7(0);
+        hushed = 1
+      :: else
+      fi
+    fi
+  fi
+}
+
+/* row_registers::quiet_enter */
+inline quiet_enter() {
+  since = version;
+  if
+  :: as_usual ->
+#ifdef DEFECT_LOOKS_BEFORE_VERSION
+    since = version;
+#endif
+    quiet = 1;
+    if
+    :: lit != 0 ->
+      write_dr7(0);  /* hush */
+      hushed = 1
+    :: else
+    fi
+  :: else ->
+    since = version - 1;
+#ifdef DEFECT_DEPTH_NOT_COUNTED
+    quiet = 1;
+#else
+    quiet++;
+#endif
+    turn_off()
+  fi
+}
+/* row_registers::quiet_leave */
+inline quiet_leave() {
+  leave = 0;
+  if
+#ifdef DEFECT_RESTORES_WHAT_IT_FOUND
+  :: hushed ->
+#else
+  :: hushed && version == since ->
+#endif
+    quiet = 0;
+    hushed = 0;
+    write_dr7(control);
+    if
+#ifndef DEFECT_RESTORES_WHAT_IT_FOUND
+    :: version != since -> leave = 2
+#endif
+    :: else
+    fi
+  :: else ->
+#ifdef DEFECT_DEPTH_NOT_COUNTED
+    quiet = 0;
+#else
+    quiet--;
+#endif
+    if
+    :: as_usual && lit == 0 && version == since
+    :: else -> leave = 1
+    fi
+  fi;
+  if
+  :: leave != 0 ->
+    bump();
+    flush((leave == 2))
+  :: else
+  fi;
+  d_step { leave = 0; since = 0 }
+}
+
+/* row::wish_on, for one slot */
+inline wish_on(s, how) {
+#ifdef DEFECT_ON_IS_A_MASK
+  t = wished;
+  atomic { granted[s] = how; t = (t & ~bit_of(s)) | how << (s); on_[0] = t & 1; on_[1] = t >> 1; t = 0 }
+#else
+  atomic { granted[s] = how; on_[s] = how };
+#endif
+  bump()
+}
+/* row::put. Precondition: the slot is in `edit`. */
+inline put(s, to) {
+  if
+  :: address_of(setting[s]) != address_of(to) -> known = known & ~bit_of(s)
+  :: else
+  fi;
+  setting[s] = to
+}
+/* row::edit and edited */
+inline begin_edit(s) {
+#ifndef DEFECT_NO_EDIT_MASK
+  edit = edit | bit_of(s);
+#endif
+  bump()
+}
+inline end_edit(s) {
+  edit = edit & ~bit_of(s);
+  bump()
+}
+
+/* Verbs, cross-calls, the context switch: under the guard. */
+active proctype verbs() provided (depth == 0) {
+  byte t, seen, asked, wanted, gaps, s, to;
+  bit again, force, outer_writing, done, how;
+  dr[0] = UNKNOWN;
+  dr[1] = UNKNOWN;
+  do
+  :: true ->
+    atomic { arrivals = ARRIVALS; version = 1 };
+    atomic {
+      some_slot();
+      some_setting()
+    };
+    if
+    :: kernel & bit_of(s) ->  /* set_on */
+      if
+      :: how = 0
+      :: how = 1
+      fi;
+      wish_on(s, how)
+    :: kernel & bit_of(s) ->  /* retarget */
+      begin_edit(s);
+      put(s, to);
+      end_edit(s)
+    :: !(kernel & bit_of(s)) ->  /* change, become: hold */
+      begin_edit(s);
+#ifdef DEFECT_ON_FIRST
+      atomic { on_[s] = 1; granted[s] = 1 };
+      kernel = kernel | bit_of(s);
+#endif
+      holder[s] = 1;
+#ifdef DEFECT_MASK_BEFORE_ON
+      atomic { kernel = kernel | bit_of(s); granted[s] = 1 };
+#endif
+      put(s, to);
+#ifdef DEFECT_MASK_BEFORE_ON
+      on_[s] = 1;
+#else
+      atomic { on_[s] = 1; granted[s] = 1 };
+#endif
+      kernel = kernel | bit_of(s);
+      end_edit(s)
+    :: kernel & bit_of(s) ->  /* change, become: let_go */
+      begin_edit(s);
+      holder[s] = 0;
+      atomic { on_[s] = 0; granted[s] = 0 };
+      kernel = kernel & ~bit_of(s);
+      end_edit(s)
+#ifdef LENDING
+    :: !lent ->  /* lend: leave_registers */
+      quiet++;
+      turn_off();
+      ours = 0;
+      lent = 1;
+      known = 0;
+      lit = 0;
+      dirty = 0;
+      hushed = 0;
+      assert(dr7 == 0);
+      quiet--;
+      bump()
+    :: lent || silenced ->  /* restore: enter_registers */
+      if
+      :: lent -> d_step { dr[0] = UNKNOWN; dr[1] = UNKNOWN }
+      :: else
+      fi;
+      known = 0;
+      dirty = 1;
+      ours = all_slots;
+      lent = 0;
+      silenced = 0;
+#ifndef DEFECT_SILENCE_HALF_UNDONE
+      ours = all_slots;
+      if
+      :: silenced -> ours = 0  /* an NMI has come since */
+      :: else
+      fi;
+#endif
+      bump()
+#endif
+    fi;
+    d_step { s = 0; to = 0; how = 0 };
+    flush(false);
+
+    /* Nobody is in the middle of anything, and nobody comes: the verb has returned. */
+    atomic {
+      arrivals = 0;
+      assert(quiet == 0 && edit == 0 && !writing && (!hushed || silenced));
+      assert((on_[0] == granted[0] || !holder[0]) && (on_[1] == granted[1] || !holder[1]));
+      if
+      :: lent || silenced -> assert(dr7 == 0 && dispatched == 0)
+      :: else ->
+        assert(!dirty);
+        assert(dr7 == control_of((wished & kernel)) && control == dr7);
+        assert(lights(dr7, 0) -> dr[0] == address_of(setting[0]) : true);
+        assert(lights(dr7, 1) -> dr[1] == address_of(setting[1]) : true);
+        assert(dispatched == lit)
+      fi;
+      /* What no longer matters is forgotten: fewer states. */
+      forget(0);
+      forget(1)
+    }
+  od
+}
+
+#define OFF assert(dr7 == 0)
+
+/* Whoever interrupts: a debug trap for a slot that the hardware has on, or an NMI. Both open a quiet scope first. */
+active [2] proctype interruption() provided (depth == _pid) {
+  byte t, seen, asked, wanted, gaps, since, leave, said, hits, s, to, was, hit_was, type_was;
+  bit again, force, outer_writing, done, held, how;
+end:
+  do
+  :: true ->
+    d_step { said = trap[_pid]; trap[_pid] = 0 };
+    quiet_enter();
+    OFF;  /* nothing is on in a quiet scope */
+
+    /* detail::trap_on::take */
+    if
+    :: said != 0 ->
+      d_step { said = dr6; dr6 = 0; hit_was = hit_address; type_was = hit_type; hit_address = 0; hit_type = 0 };
+      s = said / 2;
+      do
+      :: seen = version;
+        hits = said & dispatched;
+        held = holder[s];
+        was = setting[s];
+        if
+        :: version == seen -> break
+        :: else
+        fi
+      od;
+      if
+      :: hits != 0 && on_[s] && holder[s] == held ->
+        assert(held);  /* a hit has a holder, and is its own */
+        assert(address_of(was) == hit_was || hit_was == UNKNOWN);
+#ifdef LIMIT_SAME_ADDRESS
+        assert((was & 1) == type_was)
+#endif
+      :: else
+      fi;
+      d_step { seen = 0; said = 0; hits = 0; was = 0; held = 0; s = 0; hit_was = 0; type_was = 0 };
+      OFF
+    :: else
+    fi;
+
+    /* What a handler does, or who posts in an NMI: handler_view, and row::catch_up. */
+    some_slot();
+    if
+    :: kernel & bit_of(s) && holder[s] ->
+      if
+      :: wish_on(s, 0);
+        flush(false)
+      :: wish_on(s, 1);
+        flush(false)
+      :: edit == 0 ->  /* re_aim: refused inside a verb that rewrites this row */
+        some_setting();
+        begin_edit(s);
+        put(s, to);
+        end_edit(s);
+        flush(false)
+      fi
+    :: true  /* nothing */
+#ifdef LENDING
+    :: silenced = 1;  /* silence() */
+      ours = 0;
+      bump();
+      write_dr7(0)
+#endif
+    fi;
+    d_step { s = 0; to = 0 };
+    OFF;
+    quiet_leave();
+    depth--
+  od
+}
+
+/* Something interrupts whoever runs. */
+active proctype arrival() {
+  byte s;
+end:
+  do
+  :: atomic { depth < DEPTH && arrivals > 0 -> depth++; arrivals-- }
+  :: atomic { depth < DEPTH && arrivals > 0 && dr6 == 0 && dr7 != 0 ->
+      if
+      :: lights(dr7, 0) -> s = 0
+      :: lights(dr7, 1) -> s = 1
+      fi;
+      dr6 = bit_of(s);
+      hit_address = dr[s];
+      hit_type = type_in(dr7, s);
+      s = 0;
+      depth++;
+      trap[depth] = 1;
+      arrivals-- }
+  od
+}
