@@ -45,6 +45,7 @@ class breakpoint {
   /// Any context. The string is the caller's and outlives the registration.
   [[nodiscard]] constexpr const char* name() const noexcept { return name_; }
   /// True when no manager uses this object: it may be registered again or freed. Any context, one load.
+  // Acquire, with the release of `unused`: whatever the manager did with it is over.
   [[nodiscard]] constexpr bool idle() const noexcept { return detail::load_acquire(state_) == unused; }
 
   breakpoint(const breakpoint&) = delete;
@@ -86,6 +87,7 @@ class kernel_breakpoint : public breakpoint {
   friend class handler_view<System>;
   template <system>
   friend class row;
+  // Acquire, with leave_in(): on another CPU; on this one whoever posted has interrupted us, and program order is enough.
   [[nodiscard]] bool leaves() const noexcept { return can_post<System> && detail::load_acquire(this->state_) == leaving; }
   handler on_hit_;
   cpumask<System::max_cpus> cpus_{};           // owner lock; read in any context
@@ -116,8 +118,10 @@ class user_breakpoint : public breakpoint {
     bool on;
   };
   /// The cell to load now. Under the guard; good until the guard is left.
+  // Acquire, with turn(): the cell that it names is filled.
   [[nodiscard]] constexpr const cell& live() const noexcept { return cells_[detail::load_acquire(live_)]; }
   /// The next of the same task, in the task's order: wide ones as registered, then the pinned ones by CPU. Under the guard.
+  // Acquire, with link() and unlink(): what is on the list is filled in.
   [[nodiscard]] constexpr user_breakpoint* next() const noexcept { return detail::load_acquire(next_); }
   [[nodiscard]] constexpr const task<System>* owner() const noexcept { return owner_; }
 
@@ -147,6 +151,7 @@ class task {
   task& operator=(const task&) = delete;
 
   /// Its first breakpoint, null for a task without. Under the guard, or the owner lock.
+  // Acquire: as next().
   [[nodiscard]] constexpr user_breakpoint<System>* first() const noexcept { return detail::load_acquire(first_); }
 
  private:

@@ -36,7 +36,7 @@ class intent {
   }
   /// The same in any context; false while it is being written.
   [[nodiscard]] bool try_read(value& v) const noexcept {
-    v.generation = detail::load_acquire(generation_);
+    v.generation = detail::load_acquire(generation_);  // with the last store of write(): that change's image, or a later one
     std::uint64_t words[word_count];
     for (unsigned i = 0; i < word_count; ++i) words[i] = detail::load_relaxed(words_[i]);
     v.aimed = detail::load_relaxed(aimed_);
@@ -72,7 +72,7 @@ class intent {
     change(done);
     stay_behind(aimed_, done);
     stay_behind(turned_, done);
-    detail::store_release(generation_, done);
+    detail::store_release(generation_, done);  // whoever sees the number sees the image: try_read()
     return done;
   }
   /// What is very old must not be taken for something later when the numbers have wrapped.

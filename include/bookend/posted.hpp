@@ -26,12 +26,14 @@ class posted_side : public shelf<System> {
   using base::base;
 
   /// The breakpoint's state before: it was claimed if that is `registered`.
+  /// Acquire, with leave_in(): what the last one who had claimed it wrote is seen.
   static std::uint32_t try_claim(breakpoint_type& b) noexcept {
     std::uint32_t was = breakpoint_type::registered;
     (void)__atomic_compare_exchange_n(&b.state_, &was, std::uint32_t{breakpoint_type::claimed}, false, __ATOMIC_ACQUIRE,
                                       __ATOMIC_ACQUIRE);
     return was;
   }
+  /// Release: the end of a claim, with try_claim(), idle() and leaves().
   static void leave_in(breakpoint_type& b, typename breakpoint_type::state s) noexcept {
     detail::store_release(b.state_, static_cast<std::uint32_t>(s));
   }
@@ -56,6 +58,7 @@ class posted_side : public shelf<System> {
   void depart(breakpoint_type& b) noexcept {
     leave_in(b, breakpoint_type::leaving);
     b.next_leaving_ = __atomic_load_n(&leaving_, __ATOMIC_RELAXED);
+    // Release, with the acquire of departed(): what it links to is seen.
     while (!__atomic_compare_exchange_n(&leaving_, &b.next_leaving_, &b, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
     }
   }

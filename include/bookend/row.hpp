@@ -184,11 +184,13 @@ class alignas(64) row : public row_registers<System> {
     });
     return whole;
   }
-  /// This CPU has all of a holder's changes up to this one, in the hardware, too.
+  /// This CPU has all of a holder's changes up to this one, in the hardware, too. Release, with behind(): whoever sees the
+  /// number may rely on it.
   void acknowledge(slot_id s, std::uint32_t generation) noexcept {
     if constexpr (can_post<System>) detail::store_release(applied_[s], generation);
   }
   /// True when `holder` holds a slot here and has not got that change yet. Any context, on any CPU.
+  /// Acquire, with hold() and acknowledge(): the number is that holder's, and what it says was written before.
   [[nodiscard]] bool behind(const void* holder, std::uint32_t generation) const noexcept {
     for (slot_id s = 0; s < System::slots; ++s)
       if (detail::load_acquire(holders[s]) == holder && later(generation, detail::load_acquire(applied_[s]))) return true;

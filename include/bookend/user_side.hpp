@@ -165,7 +165,7 @@ class user_side : public kernel_side<System> {
     return static_cast<std::uint8_t>(detail::lowest_bit(~used));
   }
 
-  // The task's list: a context switch may walk it at any time.
+  // The task's list: a context switch may walk it at any time. Release, with first() and next(): what is linked is filled in.
 
   static void enlist(user& b, task_type& t, unsigned where, std::uint8_t index, const typename System::setting& setting,
                      bool on) noexcept {
@@ -186,6 +186,7 @@ class user_side : public kernel_side<System> {
     while (*at != &b) at = &(*at)->next_;
     detail::store_release(*at, b.next_);
   }
+  /// Release, with idle(): the storage is the caller's from here on.
   static void retire(user& b) noexcept {
     b.owner_ = nullptr;
     b.next_ = nullptr;
@@ -197,7 +198,7 @@ class user_side : public kernel_side<System> {
     const auto old = b.live_;
     const auto spare = static_cast<std::uint8_t>(1 - old);
     b.cells_[spare] = next;
-    detail::store_release(b.live_, spare);
+    detail::store_release(b.live_, spare);  // after the cell: live()
     const refusal no = reload(*b.owner_, b.where_, if_it_fails::go_back);
     if (!no) return {};
     detail::store_release(b.live_, old);
