@@ -80,6 +80,7 @@ class cpu_view : public handler_view<System> {
 
  private:
   /// The registers differ, or may.
+  // tests/models/switch.pml: cpu.
   [[gnu::noinline]] static bool exchange(shelf<System>& home, cpu_id cpu, row<System>& r, const task<System>& next) noexcept {
     return !r.online() || r.seat(home.system_, cpu, next, if_it_fails::go_back);
   }

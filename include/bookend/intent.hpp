@@ -11,6 +11,7 @@ constexpr bool later(std::uint32_t a, std::uint32_t b) noexcept { return static_
 
 /// The last change and what led to it, so that a CPU that has missed some needs only the last. A change is numbered by its
 /// generation, which is even; while one is being written it is odd, and a reader comes again. It outlives a registration.
+/// tests/models/post.pml: write, try_read.
 template <class Setting>
 class intent {
   static_assert(std::is_trivially_copyable_v<Setting>);

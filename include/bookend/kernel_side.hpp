@@ -179,6 +179,7 @@ class kernel_side : public posted_side<System> {
   }
 
  private:
+  // tests/models/post.pml: claim, withdraw, reap, and step for what runs on each CPU.
   /// False if it is not registered, or not any more. A post is over in a few instructions; the caller keeps others out after it.
   bool claim(breakpoint_type& b) noexcept {
     if constexpr (can_post<System>) {

@@ -38,6 +38,7 @@ class posted_side : public shelf<System> {
     detail::store_release(b.state_, static_cast<std::uint32_t>(s));
   }
 
+  // tests/models/post.pml: post; the fence: tests/models/online.pml.
   /// Under the claim: changes the intent, takes it over here, and asks the other CPUs to. Under the guard, or in a trap.
   template <class Change>
   ticket<System> publish(breakpoint_type& b, Change change) noexcept {

@@ -137,6 +137,7 @@ class alignas(64) row : public row_registers<System> {
   [[nodiscard]] bool silenced() const noexcept { return this->is_.silenced != 0; }
 
   // The posted scope. A breakpoint's intent is what it shall be here; what was last taken over of it, `applied_` says.
+  // tests/models/post.pml: absorb, catch_up.
 
   /// Takes over what has been posted for the breakpoints that hold slots here, in one go. One that is being written at this
   /// moment is left out, its writer will ask again; or, with `wait`, waited for. Not inside a trap, nor another verb of this CPU.
@@ -239,6 +240,7 @@ class alignas(64) row : public row_registers<System> {
     generations[slot] = generation;
   }
 
+  // tests/models/quiet.pml: begin_edit, put, end_edit, and who changes the row with them.
   // While a slot is in edit_, no hit is attributed to it, and no handler re-aims it. A handler that finds a breakpoint in
   // `kernel` changes an `on` that stands: it is stored before the mask, and after the holder of a slot that is let go.
 

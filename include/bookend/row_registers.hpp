@@ -24,6 +24,7 @@ struct row_image {
 /// the row, then calls flush(), which makes the hardware as the row wishes. Every function runs on that CPU under its guard, or
 /// anywhere while the CPU is offline; a debug trap or NMI may interrupt any of them at any point and do the same: interruptions
 /// on one CPU nest, so compiler barriers are enough. Functions that return bool say false only where can_fail<System>.
+/// tests/models/quiet.pml has the same steps under the same names.
 template <class System>
 class row_registers : public row_image<System> {
   using image = row_image<System>;

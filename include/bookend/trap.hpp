@@ -18,6 +18,7 @@ struct trap_on {
 
   // Nearly every trap is one hit: the others stay out of its way.
 
+  // tests/models/quiet.pml: interruption.
   [[gnu::always_inline]] result_type take() const noexcept {
     const status said = home.system().take_status(cpu);
     result_type result;

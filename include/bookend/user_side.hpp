@@ -193,6 +193,7 @@ class user_side : public kernel_side<System> {
     detail::store_release(b.state_, std::uint32_t{user::unused});
   }
 
+  // tests/models/switch.pml: owner, reload.
   /// Shows a new cell to the switch, then to where the task runs. When it returns, nobody reads the old one.
   refusal turn(user& b, const typename user::cell& next) noexcept {
     const auto old = b.live_;
