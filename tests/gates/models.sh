@@ -15,7 +15,7 @@ build() {
   spin "$@" -a "$models/$model.pml" >log || { cat log; return 1; }
   gcc "$optimize" -w -DSAFETY -DMEMLIM=5000 -DCOLLAPSE $([ "$model" != quiet ] || echo -DNOREDUCE) "$@" -o pan pan.c
 }
-# The whole of it, or as much as a bit a state lets see, is without error, and no step is never taken.
+# Every state of it, or as many as a bit a state lets see, is without error.
 search() {
   local number=$1 model=$2
   shift 2
