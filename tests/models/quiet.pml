@@ -364,10 +364,6 @@ active proctype verbs() provided (depth == 0) {
       end_edit(s)
     :: !(kernel & bit_of(s)) ->  /* change, become: hold */
       begin_edit(s);
-#ifdef DEFECT_ON_FIRST
-      atomic { on_[s] = 1; granted[s] = 1 };
-      kernel = kernel | bit_of(s);
-#endif
       holder[s] = 1;
 #ifdef DEFECT_MASK_BEFORE_ON
       atomic { kernel = kernel | bit_of(s); granted[s] = 1 };
