@@ -75,7 +75,8 @@ class row_registers : public row_image<System> {
   /// Kernel-mode #DB and NMI entry: everything off until the matching quiet_leave, which is given what this returns. Scopes
   /// nest. At most one control write.
   [[nodiscard]] std::uint32_t quiet_enter(System& sys, cpu_id cpu) noexcept {
-    const std::uint32_t since = version_;
+    const std::uint32_t since = version_;  // before the look: a silence() that comes between leaves another version
+    detail::compiler_barrier();
     if (!settled(since)) [[unlikely]]
       return quiet_enter_unusual(sys, cpu);
     detail::compiler_barrier();
@@ -117,6 +118,7 @@ class row_registers : public row_image<System> {
     ours_ = 0;
     bump();
     if (is_.online != 0) (void)wrote([&] { return sys.write_control(cpu, all_off()); });
+    lit_ = 0;
   }
 
  protected:
@@ -191,9 +193,11 @@ class row_registers : public row_image<System> {
         if (good) good = write_control(sys, cpu, force || in_.hushed);
         detail::compiler_barrier();
         if (good) flushed_ = seen;
-      } else if (is_.online != 0 && ((again && is_.silenced != 0) || (is_.dirty && in_.quiet != 0 && is_.lent == 0))) {
-        // It ought to be off, and may not be: silence() interrupted a write, or the registers came back inside a quiet scope.
-        good = put_control(sys, cpu, all_off(), 0);
+      } else if (is_.online != 0 && is_.silenced != 0) {
+        if (again) good = put_control(sys, cpu, all_off(), 0);  // silence() interrupted a write
+        flushed_ = seen;
+      } else if (is_.online != 0 && is_.dirty && in_.quiet != 0 && is_.lent == 0) {
+        good = put_control(sys, cpu, all_off(), 0);  // the registers came back inside a quiet scope
       }
       detail::compiler_barrier();
       if (version_ == seen) return good;
@@ -203,10 +207,10 @@ class row_registers : public row_image<System> {
   /// Off in the hardware; control_ and lit_ stay, to be written again. While a flush is under way (it was interrupted), they may
   /// not be what the hardware has.
   void turn_off(System& sys, cpu_id cpu) noexcept {
-    if (is_.online == 0 || (is_.lent | is_.silenced) != 0 || in_.hushed) return;
+    if (is_.online == 0 || is_.lent != 0 || in_.hushed) return;
     if (flushed_ != version_ || is_.dirty)
       (void)put_control(sys, cpu, all_off(), 0);
-    else if (lit_ != 0)
+    else if (lit_ != 0 && is_.silenced == 0)
       hush(sys, cpu);
   }
   /// Precondition: clean, and something is on.
@@ -243,8 +247,11 @@ class row_registers : public row_image<System> {
     known_ = 0;
     is_.dirty = true;
     detail::compiler_barrier();
-    ours_ = ~slot_mask{0};
     enter();
+    detail::compiler_barrier();
+    ours_ = ~slot_mask{0};
+    detail::compiler_barrier();
+    if (is_.silenced != 0) ours_ = 0;  // a silence() came between
     bump();
     return flush(sys, cpu);
   }
