@@ -20,6 +20,8 @@ class post_view;
 template <class System>
 class kernel_side;
 template <class System>
+class shared_side;
+template <class System>
 class user_side;
 template <class System>
 class task;
@@ -58,8 +60,8 @@ class breakpoint {
   ~breakpoint() = default;
 #endif
 
-  /// registered: any verb may claim it. claimed: one is at it. leaving: its unregistering has been posted, and waits to be
-  /// reaped.
+  /// registered: any verb may claim it. claimed: one is at it (a user breakpoint's: on the shared side). leaving: its unregistering
+  /// has been posted, and waits to be reaped.
   enum state : std::uint32_t { unused, registered, claimed, leaving };
 
   const char* name_;
@@ -122,6 +124,7 @@ class user_breakpoint : public breakpoint {
   [[nodiscard]] constexpr const task<System>* owner() const noexcept { return owner_; }
 
  private:
+  friend class shared_side<System>;
   friend class user_side<System>;
   static constexpr unsigned everywhere = 0;
 
@@ -150,9 +153,12 @@ class task {
   [[nodiscard]] constexpr user_breakpoint<System>* first() const noexcept { return detail::load_acquire(first_); }
 
  private:
+  friend class shared_side<System>;
   friend class user_side<System>;
   user_breakpoint<System>* first_ = nullptr;  // written under the owner lock
   std::uint8_t wide_[pool_count<System>]{};   // owner lock: wide breakpoints per pool
+  // Whoever is at it on the shared side of the owner lock: 1 + its stripe. For systems without one it is padding.
+  mutable std::uint32_t busy_ = 0;
 };
 
 }  // namespace bookend

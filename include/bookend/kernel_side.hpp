@@ -30,6 +30,14 @@ class kernel_side : public posted_side<System> {
   refusal tried(verb what, const char* name, Body body) noexcept {
     return base::tried(what, name, [&] { return reap_departed(), body(); });
   }
+  template <class Body>
+  refusal owned(verb what, breakpoint_type& b, Body body) noexcept {
+    return owned(what, b.name(), body);
+  }
+  template <class Body>
+  refusal tried(verb what, breakpoint_type& b, Body body) noexcept {
+    return tried(what, b.name(), body);
+  }
 
   refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
     if constexpr (can_post<System>)

@@ -65,6 +65,11 @@ class posted_side : public shelf<System> {
     return __atomic_exchange_n(&leaving_, static_cast<breakpoint_type*>(nullptr), __ATOMIC_ACQUIRE);
   }
 
+  /// True when the next departed() names one. Any context.
+  [[nodiscard]] bool any_departed() const noexcept {
+    return can_post<System> && __atomic_load_n(&leaving_, __ATOMIC_RELAXED) != nullptr;
+  }
+
   /// The first CPU that has not got the change; max_cpus if there is none. Any context.
   [[nodiscard]] cpu_id first_behind(const ticket<System>& t) const noexcept {
     const auto& b = *t.breakpoint;

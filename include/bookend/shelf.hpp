@@ -5,6 +5,7 @@
 #include <bookend/hit.hpp>
 #include <bookend/ledger.hpp>
 #include <bookend/row.hpp>
+#include <bookend/stripes.hpp>
 
 namespace bookend {
 
@@ -51,16 +52,38 @@ class shelf {
   /// The owner lock, for a scope.
   class owner {
    public:
-    explicit owner(shelf& s) noexcept : system_(s.system_) { system_.lock(); }
+    explicit owner(shelf& s) noexcept : shelf_(s) {
+      s.system_.lock();
+      if constexpr (can_share<System>) {
+        s.stripes_.close(s.system_);
+        s.bring_in();
+      }
+    }
     struct taken {};
-    owner(shelf& s, taken) noexcept : system_(s.system_) {}
-    ~owner() { system_.unlock(); }
+    owner(shelf& s, taken) noexcept : shelf_(s) {}
+    ~owner() {
+      if constexpr (can_share<System>) shelf_.stripes_.open();
+      shelf_.system_.unlock();
+    }
     owner(const owner&) = delete;
     owner& operator=(const owner&) = delete;
 
    private:
-    System& system_;
+    shelf& shelf_;
   };
+  [[nodiscard]] bool try_own() noexcept {
+    if (!system_.try_lock()) return false;
+    if constexpr (can_share<System>) {
+      if (!stripes_.try_close()) return system_.unlock(), false;
+      bring_in();
+    }
+    return true;
+  }
+  /// What was noted on the shared side, into the ledgers.
+  void bring_in() noexcept {
+    stripes_.collect(
+        [&](unsigned pool, unsigned wide, std::uint32_t tasks) { in_pool(pool, [&](auto& l) { l.add_tasks(wide, tasks); }); });
+  }
   /// Runs a verb's body under the lock.
   template <class Body>
   auto owned(Body body) noexcept {
@@ -76,7 +99,7 @@ class shelf {
   template <class Body>
   refusal tried(verb what, const char* name, Body body) noexcept {
     expect_thread();
-    if (!system_.try_lock()) return reason::would_block;
+    if (!try_own()) return reason::would_block;
     const owner lock(*this, typename owner::taken{});
     return told(what, name, body());
   }
@@ -204,6 +227,7 @@ class shelf {
   row_type rows_[System::max_cpus]{};
   detail::ledgers<System> ledgers_{};
   mask online_{};
+  [[no_unique_address]] stripes<System> stripes_{};
 };
 
 }  // namespace bookend

@@ -2,15 +2,16 @@
 // include/bookend/user_side.hpp — the everywhere verbs of user breakpoints and tasks. Bodies; the promises stand in
 // slot_manager.hpp.
 #pragma once
-#include <bookend/kernel_side.hpp>
+#include <bookend/shared_side.hpp>
 
 namespace bookend {
 
-/// Every function runs under the owner lock and answers with nothing changed when it refuses.
+/// Every do_ function runs under the owner lock, or on its shared side with its task claimed, and answers with nothing changed when
+/// it refuses.
 template <class System>
-class user_side : public kernel_side<System> {
+class user_side : public shared_side<System> {
  protected:
-  using base = kernel_side<System>;
+  using base = shared_side<System>;
   using base::base;
   using base::do_modify;
   using base::do_register;
@@ -18,8 +19,8 @@ class user_side : public kernel_side<System> {
   using base::do_unregister;
   using typename base::mask;
   using typename base::row_type;
-  using user = user_breakpoint<System>;
-  using task_type = task<System>;
+  using typename base::task_type;
+  using typename base::user;
 
   refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
     if (b.idle() && to.cpu >= System::max_cpus) return {reason::bad_cpu, to.cpu};
@@ -30,7 +31,7 @@ class user_side : public kernel_side<System> {
   }
 
   refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
-    if (!b.idle()) return reason::already_registered;
+    if (b.owner_ != nullptr) return reason::already_registered;  // not its state: it may be claimed for this
     const auto encoded = this->accept(side::user, q);
     if (!encoded) return encoded.why();
     const unsigned pool = this->pool_of(encoded.value());
@@ -81,6 +82,7 @@ class user_side : public kernel_side<System> {
   void do_fork(const task_type& parent, task_type& child, StorageFor storage_for) noexcept {
     child.first_ = nullptr;
     for (auto& w : child.wide_) w = 0;
+    if constexpr (can_share<System>) child.busy_ = detail::load_relaxed(parent.busy_);
     for (const user* p = parent.first(); p != nullptr; p = p->next()) {
       user* b = storage_for(*p);
       if (b == nullptr) continue;
@@ -91,6 +93,7 @@ class user_side : public kernel_side<System> {
       enlist(*b, child, p->where_, p->index_, cell.setting, cell.on);
       detail::store_release(b->state_, std::uint32_t{user::registered});
     }
+    if constexpr (can_share<System>) detail::store_release(child.busy_, 0u);  // others may know its breakpoints by now
   }
 
   refusal do_flush(task_type& t) noexcept {
@@ -134,7 +137,7 @@ class user_side : public kernel_side<System> {
           const cpu_id cpu = l.full_wide(wide + 1u, pins).first();
           return this->no_slot(pool, cpu, wide + pinned_held(list, pool, cpu + 1));
         }
-        l.change_wide(wide, wide + 1u, pins);
+        this->recount(l, t, pool, wide, wide + 1u, pins);
         ++wide;
       } else {
         const unsigned held = pinned_held(list, pool, where);
@@ -149,7 +152,7 @@ class user_side : public kernel_side<System> {
     auto& wide = t.wide_[pool];
     this->in_pool(pool, [&](auto& l) {
       if (where == user::everywhere) {
-        l.change_wide(wide, wide - 1u, pins_of(list, pool));
+        this->recount(l, t, pool, wide, wide - 1u, pins_of(list, pool));
         --wide;
       } else {
         const unsigned held = pinned_held(list, pool, where);
