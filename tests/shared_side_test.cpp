@@ -59,8 +59,12 @@ template <unsigned Slots, unsigned Pools>
 struct striped : plain<Slots, Pools> {
   static constexpr unsigned stripes = 3;
   unsigned stripe() noexcept { return at; }
-  static void relax() noexcept { FAIL("nobody can leave: there is one thread"); }
+  void relax() noexcept {
+    if (auto act = std::exchange(in_wait, nullptr)) return act();
+    FAIL("nobody can leave: there is one thread");
+  }
   unsigned at = 0;
+  std::function<void()> in_wait;
 };
 
 using os = striped<4, 1>;
@@ -135,6 +139,7 @@ TEST_CASE("while one task's verb waits for its cross-call, another's is granted;
     CHECK(s.slots.try_register_breakpoint(s.users[2], s.tasks[0], somewhere).why == reason::would_block);  // the same task
     CHECK(s.users[2].idle());
     CHECK(s.slots.try_disable(s.users[0]).why == reason::would_block);  // the same breakpoint
+    CHECK(s.slots.try_register_breakpoint(s.users[0], s.tasks[1], somewhere).why == reason::would_block);
     CHECK(s.slots.try_register_breakpoint(s.kernels[0], somewhere).why == reason::would_block);
     CHECK(s.slots.try_register_breakpoint(s.users[3], s.tasks[2], somewhere, pinned{2}).why == reason::would_block);
     CHECK_FALSE(s.slots.try_disable(s.users[1]));  // and it is open again
@@ -174,6 +179,31 @@ TEST_CASE("as many are side by side as there are stripes, wherever they begin to
     CHECK_FALSE(s.slots.register_breakpoint(s.users[0], s.tasks[0], somewhere));
     CHECK(s.system().locks == 0);
   }
+}
+
+TEST_CASE("who closes the stripes waits for each that is taken, and who enters all of them for one that is free") {
+  stripes<os> all;
+  os sys;
+  for (unsigned i = 0; i < os::stripes; ++i) {
+    sys.at = i;
+    const unsigned s = all.try_enter(sys);
+    REQUIRE(s == i);
+    CHECK_FALSE(all.try_close());
+    bool waited = false;
+    sys.in_wait = [&] {
+      waited = true;
+      CHECK(all.try_enter(sys) == all.none);
+      all.leave(s);
+    };
+    all.close(sys);
+    CHECK(waited);
+    all.open();
+  }
+  for (unsigned i = 0; i < os::stripes; ++i) REQUIRE(all.try_enter(sys) != all.none);
+  sys.in_wait = [&] { all.leave(1); };
+  CHECK(all.enter(sys) == 1);
+  CHECK(sys.locks == 1);
+  CHECK_FALSE(sys.locked);
 }
 
 TEST_CASE("the kernel sees what tasks hold, whichever stripes it was taken and given back in") {

@@ -136,6 +136,25 @@ defect sync-while-editing interruption_test $core/row.hpp 's/this->editing\(\) \
 defect absorbed-once interruption_test $core/row.hpp 's/(detail::store_relaxed\(on\[s\], static_cast<std::uint8_t>\(v\.on\)\);\n.*?\n      \}) while \(this->version_ != seen\);/$1 while (false && seen != 0);/s'
 defect self-not-asked interruption_test $core/posted.hpp 's/r\.catch_up\(this->system_, cpu, r\.slots_of\(&b\)\)\)\) behind/((void)r.catch_up(this->system_, cpu, r.slots_of(&b)), true))) behind/'
 
+# The same of the owner lock's shared side.
+# Who enters does not look whether it is closed; who closes leaves out a stripe, or looks before it closes.
+defect enter-closed shared_side_test $core/stripes.hpp 's/ \|\| __atomic_load_n\(&closed_, __ATOMIC_SEQ_CST\) == 0\) return s;/ || s < none) return s;/'
+defect one-stripe-left-out shared_side_test $core/stripes.hpp 's/(void close\(System& sys\).*?for \(auto& s : all_\))/$1\n      if (&s != all_)/s'
+defect looks-before-it-closes shared_side_test $core/stripes.hpp 's/(void close\(System& sys\) noexcept \{\n)(.*?\n)(.*?sys\.relax\(\);\n)/$1$3$2/s'
+# Who closes does not serve its cross-calls while it waits; or tries, and goes on all the same.
+defect closes-without-serving shared_threads_test $core/stripes.hpp 's/(void close.*?!= 0\)) sys\.relax\(\);/$1 (void)sys;/s'
+defect try-ignored shared_side_test $core/shelf.hpp 's/if \(!stripes_\.try_close\(\)\) return system_\.unlock\(\), false;/(void)stripes_.try_close();/'
+# What was noted in the stripes is not brought in; or only where there are more tasks than before.
+defect notes-stay shared_side_test $core/shelf.hpp 's/        s\.bring_in\(\);\n//'
+defect only-more-tasks shared_side_test $core/ledger.hpp 's/tasks_at_\[wide - 1\] \+= tasks;/if (tasks < 1u << 31) tasks_at_[wide - 1] += tasks;/'
+# A refusal stands although there is something to reap; a refused breakpoint stays claimed.
+defect refused-unreaped shared_side_test $core/shared_side.hpp 's/if \(no\.why == reason::no_slot && this->any_departed\(\)\) return false;//'
+defect refused-claimed shared_side_test $core/shared_side.hpp 's/if \(!let_go\) detail::store_release\(b\.state_, was\);/(void)let_go;/'
+# Two at one breakpoint, two at one task, a task whose counts are not its own.
+defect two-at-a-breakpoint shared_side_test $core/shared_side.hpp 's/if \(!claim\(b\.state_, was, user::claimed\)\) return false;/if (b.state_ != was) return false;/'
+defect two-at-a-task shared_side_test $core/shared_side.hpp 's/while \(!claim\(t\.busy_, 0, stripe \+ 1\)\) \{/t.busy_ = stripe + 1;\n    while (false) {/'
+defect pins-shared shared_side_test $core/shared_side.hpp 's/!has_pins\(t\) && f\(\)/f()/'
+
 run_jobs "$jobs"
 [ "$bad" = 0 ] || failed "$bad of $total defects put back are not seen: $(tr '\n' ',' <"$tmp/bad")"
 passed "$count defects put back, each seen red by its test"
