@@ -39,7 +39,7 @@ def read(folder):
                 rows[rest[0]] = {"clock": "real_time" if rest[1] == "wall" else "cpu_time", "ns": []}
         for run in json.load(open(f"{stem}.times"))["benchmarks"]:
             if run["run_type"] == "iteration" and not run.get("error_occurred"):
-                row = rows[run["name"].split("/repeats")[0]]
+                row = rows[run["name"].split("/repeats")[0].replace("/real_time", "")]
                 row["ns"].append(run[row["clock"]])
         count(rows, stem)
     for row in rows.values():

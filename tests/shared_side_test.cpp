@@ -184,18 +184,19 @@ TEST_CASE("as many are side by side as there are stripes, wherever they begin to
 TEST_CASE("who closes the stripes waits for each that is taken, and who enters all of them for one that is free") {
   stripes<os> all;
   os sys;
+  const auto nothing = [](unsigned, unsigned, std::uint32_t) { FAIL("nothing was noted"); };
   for (unsigned i = 0; i < os::stripes; ++i) {
     sys.at = i;
     const unsigned s = all.try_enter(sys);
     REQUIRE(s == i);
-    CHECK_FALSE(all.try_close());
+    CHECK_FALSE(all.try_close(nothing));
     bool waited = false;
     sys.in_wait = [&] {
       waited = true;
       CHECK(all.try_enter(sys) == all.none);
       all.leave(s);
     };
-    all.close(sys);
+    all.close(sys, nothing);
     CHECK(waited);
     all.open();
   }

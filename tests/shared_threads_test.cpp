@@ -175,7 +175,7 @@ TEST_CASE("of one who enters a stripe and one who closes them at the same moment
     unsigned s = 0;
     go(1, [&] { return (s = gate.try_enter(sys)) != gate.none; }, [&] { gate.leave(s); });
   });
-  go(0, [&] { return gate.try_close(); }, [&] { gate.open(); });
+  go(0, [&] { return gate.try_close([](unsigned, unsigned, std::uint32_t) {}); }, [&] { gate.open(); });
   other.join();
   CHECK(wrong == 0);
   CHECK(ends > 0);

@@ -54,10 +54,7 @@ class shelf {
    public:
     explicit owner(shelf& s) noexcept : shelf_(s) {
       s.system_.lock();
-      if constexpr (can_share<System>) {
-        s.stripes_.close(s.system_);
-        s.bring_in();
-      }
+      if constexpr (can_share<System>) s.stripes_.close(s.system_, s.into_ledger());
     }
     struct taken {};
     owner(shelf& s, taken) noexcept : shelf_(s) {}
@@ -73,16 +70,14 @@ class shelf {
   };
   [[nodiscard]] bool try_own() noexcept {
     if (!system_.try_lock()) return false;
-    if constexpr (can_share<System>) {
-      if (!stripes_.try_close()) return system_.unlock(), false;
-      bring_in();
-    }
+    if constexpr (can_share<System>)
+      if (!stripes_.try_close(into_ledger())) return system_.unlock(), false;
     return true;
   }
-  /// What was noted on the shared side, into the ledgers.
-  void bring_in() noexcept {
-    stripes_.collect(
-        [&](unsigned pool, unsigned wide, std::uint32_t tasks) { in_pool(pool, [&](auto& l) { l.add_tasks(wide, tasks); }); });
+  /// What was noted on the shared side.
+  auto into_ledger() noexcept {
+    return
+        [this](unsigned pool, unsigned wide, std::uint32_t tasks) { in_pool(pool, [&](auto& l) { l.add_tasks(wide, tasks); }); };
   }
   /// Runs a verb's body under the lock.
   template <class Body>

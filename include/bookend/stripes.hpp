@@ -47,42 +47,37 @@ class stripes<System, true> {
   }
   void leave(unsigned s) noexcept { detail::store_release(all_[s].taken, 0u); }
 
-  // The exclusive side, under the platform's lock.
-
-  /// Keeps others out, and waits until who is inside has left.
-  void close(System& sys) noexcept {
-    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);
-    for (auto& s : all_)
-      while (__atomic_load_n(&s.taken, __ATOMIC_SEQ_CST) != 0) sys.relax();
-  }
-  /// False, and open again, if somebody is inside.
-  [[nodiscard]] bool try_close() noexcept {
-    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);
-    for (auto& s : all_)
-      if (__atomic_load_n(&s.taken, __ATOMIC_SEQ_CST) != 0) return open(), false;
-    return true;
-  }
-  void open() noexcept { detail::store_release(closed_, 0u); }
-
-  // Notes.
-
   /// A task goes from `before` to `after` wide slots of a pool. In one's own stripe.
   void note(unsigned s, unsigned pool, unsigned before, unsigned after) noexcept {
     auto& tasks = all_[s].tasks_at[pool];
     if (before != 0) --tasks[before - 1];
     if (after != 0) ++tasks[after - 1];
+    all_[s].noted = true;
   }
-  /// Calls f(pool, wide, tasks) for what was noted since the last time; `tasks` is modulo 2^32. Closed.
+
+  // The exclusive side, under the platform's lock. f(pool, wide, tasks) is called for what was noted since the last time; `tasks` is
+  // modulo 2^32.
+
+  /// Keeps others out, and waits until who is inside has left.
   template <class F>
-  void collect(F f) noexcept {
-    for (auto& s : all_)
-      for (unsigned pool = 0; pool < pool_count<System>; ++pool)
-        for (unsigned j = 1; j <= System::slots; ++j)
-          if (std::uint32_t& tasks = s.tasks_at[pool][j - 1]; tasks != 0) {
-            f(pool, j, tasks);
-            tasks = 0;
-          }
+  void close(System& sys, F f) noexcept {
+    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);
+    for (auto& s : all_) {
+      while (__atomic_load_n(&s.taken, __ATOMIC_SEQ_CST) != 0) sys.relax();
+      collect(s, f);
+    }
   }
+  /// False, and open again, if somebody is inside.
+  template <class F>
+  [[nodiscard]] bool try_close(F f) noexcept {
+    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);
+    for (auto& s : all_) {
+      if (__atomic_load_n(&s.taken, __ATOMIC_SEQ_CST) != 0) return open(), false;
+      collect(s, f);
+    }
+    return true;
+  }
+  void open() noexcept { detail::store_release(closed_, 0u); }
 
  private:
   /// This CPU's, if nobody is in it, else the next that is free.
@@ -96,8 +91,21 @@ class stripes<System, true> {
 
   struct alignas(64) stripe {
     std::uint32_t taken = 0;
+    bool noted = false;
     std::uint32_t tasks_at[pool_count<System>][System::slots]{};  // [pool][j-1]: so many more tasks with j wide slots
   };
+  template <class F>
+  static void collect(stripe& s, F f) noexcept {
+    if (!s.noted) return;
+    s.noted = false;
+    for (unsigned pool = 0; pool < pool_count<System>; ++pool)
+      for (unsigned j = 1; j <= System::slots; ++j)
+        if (std::uint32_t& tasks = s.tasks_at[pool][j - 1]; tasks != 0) {
+          f(pool, j, tasks);
+          tasks = 0;
+        }
+  }
+
   stripe all_[count]{};
   std::uint32_t closed_ = 0;  // on a line of its own, since stripes are
 };

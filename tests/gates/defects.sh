@@ -139,11 +139,11 @@ defect self-not-asked interruption_test $core/posted.hpp 's/r\.catch_up\(this->s
 # The same of the owner lock's shared side.
 # Who enters does not look whether it is closed; who closes leaves out a stripe, or looks before it closes.
 defect enter-closed shared_side_test $core/stripes.hpp 's/ \|\| __atomic_load_n\(&closed_, __ATOMIC_SEQ_CST\) == 0\) return s;/ || s < none) return s;/'
-defect one-stripe-left-out shared_side_test $core/stripes.hpp 's/(void close\(System& sys\).*?for \(auto& s : all_\))/$1\n      if (&s != all_)/s'
-defect looks-before-it-closes shared_side_test $core/stripes.hpp 's/(void close\(System& sys\) noexcept \{\n)(.*?\n)(.*?sys\.relax\(\);\n)/$1$3$2/s'
+defect one-stripe-left-out shared_side_test $core/stripes.hpp 's/(void close\(System& sys, F f\).*?for \(auto& s : all_\) \{)/$1\n      if (&s == all_) continue;/s'
+defect looks-before-it-closes shared_side_test $core/stripes.hpp 's/(void close\(System& sys, F f\) noexcept \{\n)(.*?\n)(.*?\n    \}\n)/$1$3$2/s'
 # Who closes does not serve its cross-calls while it waits; or tries, and goes on all the same.
 defect closes-without-serving shared_threads_test $core/stripes.hpp 's/(void close.*?!= 0\)) sys\.relax\(\);/$1 (void)sys;/s'
-defect try-ignored shared_side_test $core/shelf.hpp 's/if \(!stripes_\.try_close\(\)\) return system_\.unlock\(\), false;/(void)stripes_.try_close();/'
+defect try-ignored shared_side_test $core/shelf.hpp 's/if \(!stripes_\.try_close\(into_ledger\(\)\)\) return system_\.unlock\(\), false;/(void)stripes_.try_close(into_ledger());/'
 # What was noted in the stripes is not brought in; or only where there are more tasks than before.
 defect notes-stay shared_side_test $core/shelf.hpp 's/        s\.bring_in\(\);\n//'
 defect only-more-tasks shared_side_test $core/ledger.hpp 's/tasks_at_\[wide - 1\] \+= tasks;/if (tasks < 1u << 31) tasks_at_[wide - 1] += tasks;/'
