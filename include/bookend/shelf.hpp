@@ -184,20 +184,26 @@ class shelf {
       shelf* self;
       Step* step;
     } c{this, &step};
-    const auto once = [](void* argument, cpu_id cpu) noexcept {
-      auto& k = *static_cast<context*>(argument);
-      row_type& r = k.self->rows_[cpu];
-      [[maybe_unused]] const bool good = (*k.step)(r, cpu);
-      if constexpr (can_fail<System>) r.undo.failed = !good;
-    };
-    const mask remote = m & online_;  // under the lock it stands
-    if (remote.any()) system_.run_on(remote, once, &c);
-    for (cpu_id cpu : m - online_) once(&c, cpu);
+    call_on(
+        m,
+        [](void* argument, cpu_id cpu) noexcept {
+          auto& k = *static_cast<context*>(argument);
+          row_type& r = k.self->rows_[cpu];
+          [[maybe_unused]] const bool good = (*k.step)(r, cpu);
+          if constexpr (can_fail<System>) r.undo.failed = !good;
+        },
+        &c);
     mask failed;
     if constexpr (can_fail<System>)
       for (cpu_id cpu : m)
         if (rows_[cpu].undo.failed) failed.set(cpu);
     return failed;
+  }
+  /// Once for all verbs: it is the same code for each.
+  [[gnu::noinline]] void call_on(const mask& m, call once, void* argument) noexcept {
+    const mask remote = m & online_;  // under the lock it stands
+    if (remote.any()) system_.run_on(remote, once, argument);
+    for (cpu_id cpu : m - online_) once(argument, cpu);
   }
 
   // Masks that the lock's owner writes while others read them, a word at a time: nobody needs two words of one moment.
