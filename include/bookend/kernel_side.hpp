@@ -16,19 +16,37 @@ class kernel_side : public posted_side<System> {
   using breakpoint_type = kernel_breakpoint<System>;
   using base::base;
 
-  // Every verb of both sides begins with what handlers have left to do.
+  // Every verb of both sides, under the owner lock, begins with what handlers have left to do. How it begins is the same code
+  // for all.
 
+  /// Runs a verb's body under the lock.
   template <class Body>
-  auto owned(Body body) noexcept {
-    return base::owned([&] { return reap_departed(), body(); });
+  [[gnu::always_inline]] auto owned(Body body) noexcept {
+    begin();
+    const typename base::ending unlock(*this);
+    return body();
   }
   template <class Body>
-  refusal owned(verb what, const char* name, Body body) noexcept {
-    return base::owned(what, name, [&] { return reap_departed(), body(); });
+  [[gnu::always_inline]] refusal owned(verb what, const char* name, Body body) noexcept {
+    return owned([&] { return this->told(what, name, body()); });
   }
+  /// The same if the lock is free, else would_block.
   template <class Body>
-  refusal tried(verb what, const char* name, Body body) noexcept {
-    return base::tried(what, name, [&] { return reap_departed(), body(); });
+  [[gnu::always_inline]] refusal tried(verb what, const char* name, Body body) noexcept {
+    if (!try_begin()) return reason::would_block;
+    const typename base::ending unlock(*this);
+    return this->told(what, name, body());
+  }
+  [[gnu::noinline]] void begin() noexcept {
+    this->expect_thread();
+    this->own();
+    reap_departed();
+  }
+  [[gnu::noinline]] bool try_begin() noexcept {
+    this->expect_thread();
+    if (!this->try_own()) return false;
+    reap_departed();
+    return true;
   }
   template <class Body>
   refusal owned(verb what, breakpoint_type& b, Body body) noexcept {

@@ -49,54 +49,37 @@ class shelf {
     return *r;
   }
 
-  /// The owner lock, for a scope.
-  class owner {
-   public:
-    explicit owner(shelf& s) noexcept : shelf_(s) {
-      s.system_.lock();
-      if constexpr (can_share<System>) s.stripes_.close(s.system_, s.into_ledger());
-    }
-    struct taken {};
-    owner(shelf& s, taken) noexcept : shelf_(s) {}
-    ~owner() {
-      if constexpr (can_share<System>) shelf_.stripes_.open();
-      shelf_.system_.unlock();
-    }
-    owner(const owner&) = delete;
-    owner& operator=(const owner&) = delete;
+  // The owner lock. Whoever is on its shared side has left it by then.
 
-   private:
-    shelf& shelf_;
-  };
+  void own() noexcept {
+    system_.lock();
+    if constexpr (can_share<System>) stripes_.close(system_, into_ledger());
+  }
   [[nodiscard]] bool try_own() noexcept {
     if (!system_.try_lock()) return false;
     if constexpr (can_share<System>)
       if (!stripes_.try_close(into_ledger())) return system_.unlock(), false;
     return true;
   }
+  void disown() noexcept {
+    if constexpr (can_share<System>) stripes_.open();
+    system_.unlock();
+  }
+  /// What a verb does last, whichever way it ends.
+  class ending {
+   public:
+    explicit ending(shelf& s) noexcept : shelf_(s) {}
+    ~ending() { shelf_.disown(); }
+    ending(const ending&) = delete;
+    ending& operator=(const ending&) = delete;
+
+   private:
+    shelf& shelf_;
+  };
   /// What was noted on the shared side.
   auto into_ledger() noexcept {
     return
         [this](unsigned pool, unsigned wide, std::uint32_t tasks) { in_pool(pool, [&](auto& l) { l.add_tasks(wide, tasks); }); };
-  }
-  /// Runs a verb's body under the lock.
-  template <class Body>
-  auto owned(Body body) noexcept {
-    expect_thread();
-    const owner lock(*this);
-    return body();
-  }
-  template <class Body>
-  refusal owned(verb what, const char* name, Body body) noexcept {
-    return owned([&] { return told(what, name, body()); });
-  }
-  /// The same if the lock is free, else would_block.
-  template <class Body>
-  refusal tried(verb what, const char* name, Body body) noexcept {
-    expect_thread();
-    if (!try_own()) return reason::would_block;
-    const owner lock(*this, typename owner::taken{});
-    return told(what, name, body());
   }
   refusal told(verb what, const char* name, const refusal& no) noexcept {
     if constexpr (has_observer<System>) system_.on_verb(event{what, name, no});
