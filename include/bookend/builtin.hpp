@@ -36,31 +36,31 @@ constexpr unsigned count_bits(std::uint64_t x) noexcept {
 
 // Atomic accesses to plain objects. In constant evaluation there is one thread, so they are plain.
 template <class T>
-constexpr T load_relaxed(const T& from) noexcept {
+[[gnu::always_inline]] constexpr T load_relaxed(const T& from) noexcept {
   if (__builtin_is_constant_evaluated()) return from;
   return __atomic_load_n(&from, __ATOMIC_RELAXED);
 }
 template <class T>
-constexpr T load_acquire(const T& from) noexcept {
+[[gnu::always_inline]] constexpr T load_acquire(const T& from) noexcept {
   if (__builtin_is_constant_evaluated()) return from;
   return __atomic_load_n(&from, __ATOMIC_ACQUIRE);
 }
 template <class T>
-constexpr void store_relaxed(T& to, T value) noexcept {
+[[gnu::always_inline]] constexpr void store_relaxed(T& to, T value) noexcept {
   if (__builtin_is_constant_evaluated())
     to = value;
   else
     __atomic_store_n(&to, value, __ATOMIC_RELAXED);
 }
 template <class T>
-constexpr void store_release(T& to, T value) noexcept {
+[[gnu::always_inline]] constexpr void store_release(T& to, T value) noexcept {
   if (__builtin_is_constant_evaluated())
     to = value;
   else
     __atomic_store_n(&to, value, __ATOMIC_RELEASE);
 }
 /// Keeps the compiler from moving accesses across it. Enough against an interruption on the same CPU, which nests.
-constexpr void compiler_barrier() noexcept {
+[[gnu::always_inline]] constexpr void compiler_barrier() noexcept {
   if (!__builtin_is_constant_evaluated()) __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 

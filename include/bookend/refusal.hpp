@@ -40,17 +40,17 @@ constexpr const char* to_string(reason why) noexcept {
 /// What every verb returns: converts to true when the request was refused, and then nothing has changed.
 struct refusal {
   reason why = reason::granted;
-  std::uint8_t pool = 0;          ///< the pool that was full; meaningful for no_slot
-  std::uint16_t kernel_held = 0;  ///< slots of that pool that the kernel holds on `cpu`; for no_slot
-  std::uint16_t user_held = 0;    ///< slots held there by users: for a user request by its own task, else by the tallest task
-  cpu_id cpu = 0;                 ///< the first CPU in the way; for no_slot, bad_cpu and hardware
+  std::uint8_t pool = 0;         ///< the pool that was full; meaningful for no_slot
+  std::uint8_t kernel_held = 0;  ///< slots of that pool that the kernel holds on `cpu`; for no_slot
+  std::uint8_t user_held = 0;    ///< slots held there by users: for a user request by its own task, else by the tallest task
+  cpu_id cpu = 0;                ///< the first CPU in the way; for no_slot, bad_cpu and hardware
 
   constexpr refusal() noexcept = default;
   constexpr refusal(reason r) noexcept : why(r) {}
   constexpr refusal(reason r, cpu_id where) noexcept : why(r), cpu(where) {}
   constexpr explicit operator bool() const noexcept { return why != reason::granted; }
 };
-static_assert(sizeof(refusal) <= 16);
+static_assert(sizeof(refusal) == 8);  // a register
 
 /// A value or the reason there is none. `if (auto r = encode(q)) use(r.value()); else return r.why();`
 template <class T>

@@ -119,8 +119,8 @@ class shelf {
   [[nodiscard]] refusal no_slot(unsigned pool, cpu_id cpu, unsigned users) noexcept {
     refusal no(reason::no_slot, cpu);
     no.pool = static_cast<std::uint8_t>(pool);
-    no.kernel_held = static_cast<std::uint16_t>(in_pool(pool, [&](auto& l) { return l.kernel_held(cpu); }));
-    no.user_held = static_cast<std::uint16_t>(users);
+    no.kernel_held = static_cast<std::uint8_t>(in_pool(pool, [&](auto& l) { return l.kernel_held(cpu); }));
+    no.user_held = static_cast<std::uint8_t>(users);
     return no;
   }
 
