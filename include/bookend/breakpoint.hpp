@@ -47,7 +47,7 @@ class breakpoint {
   /// Any context. The string is the caller's and outlives the registration.
   [[nodiscard]] constexpr const char* name() const noexcept { return name_; }
   /// True when no manager uses this object: it may be registered again or freed. Any context, one load.
-  [[nodiscard]] constexpr bool idle() const noexcept { return detail::load_acquire(state_) == unused; }
+  [[nodiscard, gnu::always_inline]] constexpr bool idle() const noexcept { return detail::load_acquire(state_) == unused; }
 
   breakpoint(const breakpoint&) = delete;
   breakpoint& operator=(const breakpoint&) = delete;
@@ -118,7 +118,7 @@ class user_breakpoint : public breakpoint {
     bool on;
   };
   /// The cell to load now. Under the guard; good until the guard is left.
-  [[nodiscard]] constexpr const cell& live() const noexcept { return cells_[detail::load_acquire(live_)]; }
+  [[nodiscard, gnu::always_inline]] constexpr const cell& live() const noexcept { return cells_[detail::load_acquire(live_)]; }
   /// The next of the same task, in the task's order: wide ones as registered, then the pinned ones by CPU. Under the guard.
   [[nodiscard]] constexpr user_breakpoint* next() const noexcept { return detail::load_acquire(next_); }
   [[nodiscard]] constexpr const task<System>* owner() const noexcept { return owner_; }

@@ -45,10 +45,10 @@ struct refusal {
   std::uint8_t user_held = 0;    ///< slots held there by users: for a user request by its own task, else by the tallest task
   cpu_id cpu = 0;                ///< the first CPU in the way; for no_slot, bad_cpu and hardware
 
-  constexpr refusal() noexcept = default;
-  constexpr refusal(reason r) noexcept : why(r) {}
-  constexpr refusal(reason r, cpu_id where) noexcept : why(r), cpu(where) {}
-  constexpr explicit operator bool() const noexcept { return why != reason::granted; }
+  [[gnu::always_inline]] constexpr refusal() noexcept {}
+  [[gnu::always_inline]] constexpr refusal(reason r) noexcept : why(r) {}
+  [[gnu::always_inline]] constexpr refusal(reason r, cpu_id where) noexcept : why(r), cpu(where) {}
+  [[gnu::always_inline]] constexpr explicit operator bool() const noexcept { return why != reason::granted; }
 };
 static_assert(sizeof(refusal) == 8);  // a register
 
@@ -62,7 +62,7 @@ class [[nodiscard]] result {
   constexpr explicit operator bool() const noexcept { return why_ == reason::granted; }
   [[nodiscard]] constexpr reason why() const noexcept { return why_; }
   /// Precondition: there is a value.
-  [[nodiscard]] constexpr const T& value() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr const T& value() const noexcept {
     BOOKEND_ASSERT(why_ == reason::granted, "value() of a refusal");
     return value_;
   }
