@@ -44,7 +44,9 @@ class alignas(64) row : public row_registers<System> {
     return m;
   }
   /// Precondition: it holds one.
-  [[nodiscard]] constexpr slot_id slot_of(const void* holder) const noexcept { return detail::lowest_bit(slots_of(holder)); }
+  [[nodiscard, gnu::always_inline]] constexpr slot_id slot_of(const void* holder) const noexcept {
+    return detail::lowest_bit(slots_of(holder));
+  }
 
   /// Makes the slots of `which` as the kernel wishes; a slot that it lets go of is free. `running`: a task whose breakpoints are
   /// placed anew in the same go; null: users stay where they are.
@@ -222,7 +224,7 @@ class alignas(64) row : public row_registers<System> {
     this->edit_ |= which;
     this->bump();
   }
-  void edited(slot_mask which) noexcept {
+  [[gnu::always_inline]] void edited(slot_mask which) noexcept {
     detail::compiler_barrier();
     this->edit_ &= ~which;
     this->bump();
