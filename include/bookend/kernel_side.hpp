@@ -16,6 +16,8 @@ class kernel_side : public posted_side<System> {
   using breakpoint_type = kernel_breakpoint<System>;
   using base::base;
 
+  static constexpr bool several_pools = pool_count<System> > 1;
+
   // Every verb of both sides, under the owner lock, begins with what handlers have left to do. How it begins is the same code
   // for all.
 
@@ -116,7 +118,7 @@ class kernel_side : public posted_side<System> {
     const auto& setting = encoded.value();
     const unsigned from = pool_now(b);
     const unsigned to = this->pool_of(setting);
-    if (from != to)
+    if (several_pools && from != to)
       if (const refusal no = take(to, b.cpus_)) return no;
     const std::uint32_t generation = b.intent_.next();
     const refusal no = this->on_each(
@@ -124,7 +126,7 @@ class kernel_side : public posted_side<System> {
         [&](row_type& r, cpu_id cpu) {
           const slot_id s = up_to_date(b, r, false);
           r.remember(s);
-          if (from != to)
+          if (several_pools && from != to)
             return swap(b, r, cpu, s, kernel_slot(System::pools[to], r.kernel), setting, generation, if_it_fails::go_back);
           if (!r.retarget(this->system_, cpu, s, setting, generation, if_it_fails::go_back)) return false;
           r.acknowledge(s, generation);
@@ -132,10 +134,11 @@ class kernel_side : public posted_side<System> {
         },
         [&](row_type& r, cpu_id cpu) {
           const slot_id s = r.slot_of(&b);
-          if (from == to) return r.retarget(this->system_, cpu, s, r.undo.aim, r.undo.generation, if_it_fails::go_on);
+          if (!several_pools || from == to)
+            return r.retarget(this->system_, cpu, s, r.undo.aim, r.undo.generation, if_it_fails::go_on);
           return swap(b, r, cpu, s, r.undo.slot, r.undo.aim, r.undo.generation, if_it_fails::go_on);
         });
-    if (from != to) release(no ? to : from, b.cpus_);
+    if (several_pools && from != to) release(no ? to : from, b.cpus_);
     if (no)
       b.intent_.skip();  // CPUs that had it may have hit
     else
@@ -256,7 +259,12 @@ class kernel_side : public posted_side<System> {
     }
     return s;
   }
-  [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept { return base::pool_of(b.intent_.read().setting); }
+  [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept {
+    if constexpr (several_pools)
+      return base::pool_of(b.intent_.read().setting);
+    else
+      return 0;
+  }
 
   refusal take(unsigned pool, const mask& m) noexcept {
     return this->in_pool(pool, [&](auto& l) -> refusal {
