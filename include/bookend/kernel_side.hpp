@@ -280,7 +280,7 @@ class kernel_side : public posted_side<System> {
     this->in_pool(pool, [&](auto& l) { l.release_kernel(m); });
   }
 
-  refusal place_on(breakpoint_type& b, const mask& m) noexcept {
+  [[gnu::always_inline]] refusal place_on(breakpoint_type& b, const mask& m) noexcept {
     return this->on_each(
         m, [&](row_type& r, cpu_id cpu) { return place(b, r, cpu); }, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
   }

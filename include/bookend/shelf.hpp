@@ -142,7 +142,7 @@ class shelf {
   /// Runs step(row, cpu) -> bool for each CPU of m: on the CPU if it is online, else here. Where steps can fail and one does,
   /// undo(row, cpu) -> bool runs for those that had succeeded, and the refusal names the first CPU that failed.
   template <class Step, class Undo>
-  refusal on_each(const mask& m, Step step, Undo undo) noexcept {
+  [[gnu::always_inline]] refusal on_each(const mask& m, Step step, Undo undo) noexcept {
     if constexpr (!can_fail<System>) {
       (void)undo;
       (void)run(m, step);
@@ -156,13 +156,13 @@ class shelf {
   }
 
   /// The refusal of a verb that has gone on where registers took no writes.
-  [[nodiscard]] static refusal hardware_on(const mask& failed) noexcept {
+  [[nodiscard, gnu::always_inline]] static refusal hardware_on(const mask& failed) noexcept {
     return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
   }
 
   /// Runs step(row, cpu) -> bool for each CPU of m; the answer is where it said false.
   template <class Step>
-  mask run(const mask& m, Step step) noexcept {
+  [[gnu::always_inline]] mask run(const mask& m, Step step) noexcept {
     struct context {
       shelf* self;
       Step* step;

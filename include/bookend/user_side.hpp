@@ -221,11 +221,14 @@ class user_side : public shared_side<System> {
   /// Where the task runs now, its breakpoints are loaded anew. Where it is switched in later, the switch sees the change:
   /// either the switch came first and this reloads, or it comes after this call and reads what was stored before it. Whatever
   /// is taken out of the list is reloaded everywhere: a switch on any CPU may stand on it.
-  refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
-    const mask failed = this->run(reach(t, where), [&](row_type& r, cpu_id cpu) {
+  [[gnu::always_inline]] refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
+    const mask failed = seat(t, where, then);
+    return can_fail<System> ? this->hardware_on(failed) : refusal{};
+  }
+  [[gnu::noinline]] mask seat(const task_type& t, unsigned where, if_it_fails then) noexcept {
+    return this->run(reach(t, where), [&](row_type& r, cpu_id cpu) {
       return this->current_of(cpu) != &t || r.seat(this->system_, cpu, t, then);
     });
-    return this->hardware_on(failed);
   }
 };
 
