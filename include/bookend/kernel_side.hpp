@@ -59,7 +59,7 @@ class kernel_side : public posted_side<System> {
     return tried(what, b.name(), body);
   }
 
-  refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
+  [[gnu::cold]] refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
     if constexpr (can_post<System>)
       while (detail::load_acquire(b.state_) == breakpoint_type::leaving) reap_departed();
     if (!b.idle()) return reason::already_registered;
@@ -81,12 +81,12 @@ class kernel_side : public posted_side<System> {
     return {};
   }
 
-  refusal do_unregister(breakpoint_type& b) noexcept {
+  [[gnu::cold]] refusal do_unregister(breakpoint_type& b) noexcept {
     if (!claim(b)) return reason::not_registered;
     return withdraw(b);
   }
 
-  refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
+  [[gnu::cold]] refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
     if (!claim(b)) return reason::not_registered;
     const std::uint32_t generation = b.intent_.next();
     const refusal no = this->on_each(
@@ -106,13 +106,13 @@ class kernel_side : public posted_side<System> {
     return no;
   }
 
-  refusal do_modify(breakpoint_type& b, const request& q) noexcept {
+  [[gnu::cold]] refusal do_modify(breakpoint_type& b, const request& q) noexcept {
     if (!claim(b)) return reason::not_registered;
     const refusal no = modify_claimed(b, q);
     unclaim(b);
     return no;
   }
-  refusal modify_claimed(breakpoint_type& b, const request& q) noexcept {
+  [[gnu::cold]] refusal modify_claimed(breakpoint_type& b, const request& q) noexcept {
     const auto encoded = this->accept(side::kernel, q);
     if (!encoded) return encoded.why();
     const auto& setting = encoded.value();
@@ -146,13 +146,13 @@ class kernel_side : public posted_side<System> {
     return no;
   }
 
-  refusal do_move(breakpoint_type& b, const mask& m) noexcept {
+  [[gnu::cold]] refusal do_move(breakpoint_type& b, const mask& m) noexcept {
     if (!claim(b)) return reason::not_registered;
     const refusal no = m.none() ? refusal{reason::empty_mask} : move_claimed(b, m);
     unclaim(b);
     return no;
   }
-  refusal move_claimed(breakpoint_type& b, const mask& m) noexcept {
+  [[gnu::cold]] refusal move_claimed(breakpoint_type& b, const mask& m) noexcept {
     const unsigned pool = pool_now(b);
     const mask added = m - b.cpus_;
     const mask left = b.cpus_ - m;
@@ -183,7 +183,7 @@ class kernel_side : public posted_side<System> {
     return {};
   }
 
-  refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {
+  [[gnu::cold]] refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {
     if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
     BOOKEND_ASSERT((slots & ~all_slots<System>) == 0, "no such slot");
     row_type& r = this->rows_[cpu];
@@ -235,7 +235,7 @@ class kernel_side : public posted_side<System> {
     if constexpr (can_post<System>) this->leave_in(b, breakpoint_type::registered);
   }
   /// Takes it from all its CPUs. Precondition: nobody else has claimed it, nor will.
-  refusal withdraw(breakpoint_type& b) noexcept {
+  [[gnu::cold]] refusal withdraw(breakpoint_type& b) noexcept {
     const mask stuck = this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
     release(pool_now(b), b.cpus_);
     this->replace(b.cpus_, {});
@@ -267,14 +267,16 @@ class kernel_side : public posted_side<System> {
   }
 
   refusal take(unsigned pool, const mask& m) noexcept {
-    return this->in_pool(pool, [&](auto& l) -> refusal {
-      if (!l.fits_kernel(m)) {
-        const cpu_id cpu = l.full_kernel(m).first();
-        return this->no_slot(pool, cpu, l.tallest_user(cpu));
-      }
-      l.take_kernel(m);
-      return {};
-    });
+    return this->in_pool(pool, [&](auto& l) { return take_from(l, pool, m); });
+  }
+  template <class Ledger>
+  [[gnu::cold]] refusal take_from(Ledger& l, unsigned pool, const mask& m) noexcept {
+    if (!l.fits_kernel(m)) {
+      const cpu_id cpu = l.full_kernel(m).first();
+      return this->no_slot(pool, cpu, l.tallest_user(cpu));
+    }
+    l.take_kernel(m);
+    return {};
   }
   void release(unsigned pool, const mask& m) noexcept {
     this->in_pool(pool, [&](auto& l) { l.release_kernel(m); });

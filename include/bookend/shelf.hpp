@@ -110,13 +110,13 @@ class shelf {
 
   /// Calls f(ledger) with the ledger of a pool. One pool: no branch.
   template <unsigned Pool = 0, class F>
-  auto in_pool(unsigned pool, F f) noexcept {
+  [[gnu::always_inline]] auto in_pool(unsigned pool, F f) noexcept {
     if constexpr (Pool + 1 < pool_count<System>)
       if (pool != Pool) return in_pool<Pool + 1>(pool, f);
     return f(static_cast<detail::ledgers<System, Pool>&>(ledgers_).own);
   }
 
-  [[nodiscard]] refusal no_slot(unsigned pool, cpu_id cpu, unsigned users) noexcept {
+  [[nodiscard, gnu::cold]] refusal no_slot(unsigned pool, cpu_id cpu, unsigned users) noexcept {
     refusal no(reason::no_slot, cpu);
     no.pool = static_cast<std::uint8_t>(pool);
     no.kernel_held = static_cast<std::uint8_t>(in_pool(pool, [&](auto& l) { return l.kernel_held(cpu); }));

@@ -22,15 +22,15 @@ class user_side : public shared_side<System> {
   using typename base::task_type;
   using typename base::user;
 
-  refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
+  [[gnu::cold]] refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
     if (b.idle() && to.cpu >= System::max_cpus) return {reason::bad_cpu, to.cpu};
     return do_register_at(b, t, q, to.cpu + 1, how);
   }
-  refusal do_register(user& b, task_type& t, const request& q, start how) noexcept {
+  [[gnu::cold]] refusal do_register(user& b, task_type& t, const request& q, start how) noexcept {
     return do_register_at(b, t, q, user::everywhere, how);
   }
 
-  refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
+  [[gnu::cold]] refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
     if (b.owner_ != nullptr) return reason::already_registered;  // not its state: it may be claimed for this
     const auto encoded = this->accept(side::user, q);
     if (!encoded) return encoded.why();
@@ -49,7 +49,7 @@ class user_side : public shared_side<System> {
     return {};
   }
 
-  refusal do_unregister(user& b) noexcept {
+  [[gnu::cold]] refusal do_unregister(user& b) noexcept {
     if (b.idle()) return reason::not_registered;
     task_type& t = *b.owner_;
     unlink(t, b);
@@ -59,12 +59,12 @@ class user_side : public shared_side<System> {
     return no;
   }
 
-  refusal do_set_on(user& b, bool wanted) noexcept {
+  [[gnu::cold]] refusal do_set_on(user& b, bool wanted) noexcept {
     if (b.idle()) return reason::not_registered;
     return turn(b, {b.live().setting, b.live().generation, wanted});
   }
 
-  refusal do_modify(user& b, const request& q) noexcept {
+  [[gnu::cold]] refusal do_modify(user& b, const request& q) noexcept {
     if (b.idle()) return reason::not_registered;
     const auto encoded = this->accept(side::user, q);
     if (!encoded) return encoded.why();
@@ -79,7 +79,7 @@ class user_side : public shared_side<System> {
   }
 
   template <class StorageFor>
-  void do_fork(const task_type& parent, task_type& child, StorageFor storage_for) noexcept {
+  [[gnu::cold]] void do_fork(const task_type& parent, task_type& child, StorageFor storage_for) noexcept {
     child.first_ = nullptr;
     for (auto& w : child.wide_) w = 0;
     if constexpr (can_share<System>) child.busy_ = detail::load_relaxed(parent.busy_);
@@ -96,7 +96,7 @@ class user_side : public shared_side<System> {
     if constexpr (can_share<System>) detail::store_release(child.busy_, 0u);  // others may know its breakpoints by now
   }
 
-  refusal do_flush(task_type& t) noexcept {
+  [[gnu::cold]] refusal do_flush(task_type& t) noexcept {
     user* list = t.first_;
     if (list == nullptr) return {};
     detail::store_release(t.first_, static_cast<user*>(nullptr));
@@ -129,36 +129,40 @@ class user_side : public shared_side<System> {
     return held;
   }
   refusal take(const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+    return this->in_pool(pool, [&](auto& l) { return take_from(l, list, t, pool, where); });
+  }
+  template <class Ledger>
+  [[gnu::cold]] refusal take_from(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
     auto& wide = t.wide_[pool];
-    return this->in_pool(pool, [&](auto& l) -> refusal {
-      if (where == user::everywhere) {
-        const auto pins = pins_of(list, pool);
-        if (!l.fits_wide(wide + 1u, pins)) {
-          const cpu_id cpu = l.full_wide(wide + 1u, pins).first();
-          return this->no_slot(pool, cpu, wide + pinned_held(list, pool, cpu + 1));
-        }
-        this->recount(l, t, pool, wide, wide + 1u, pins);
-        ++wide;
-      } else {
-        const unsigned held = pinned_held(list, pool, where);
-        if (!l.fits_pinned(where - 1, wide, held + 1)) return this->no_slot(pool, where - 1, wide + held);
-        l.change_pinned(where - 1, wide, held, held + 1);
+    if (where == user::everywhere) {
+      const auto pins = pins_of(list, pool);
+      if (!l.fits_wide(wide + 1u, pins)) {
+        const cpu_id cpu = l.full_wide(wide + 1u, pins).first();
+        return this->no_slot(pool, cpu, wide + pinned_held(list, pool, cpu + 1));
       }
-      return {};
-    });
+      this->recount(l, t, pool, wide, wide + 1u, pins);
+      ++wide;
+    } else {
+      const unsigned held = pinned_held(list, pool, where);
+      if (!l.fits_pinned(where - 1, wide, held + 1)) return this->no_slot(pool, where - 1, wide + held);
+      l.change_pinned(where - 1, wide, held, held + 1);
+    }
+    return {};
   }
   /// `list` is without the breakpoint that gives its slot back, or has it in another pool by now.
   void give(const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+    this->in_pool(pool, [&](auto& l) { give_to(l, list, t, pool, where); });
+  }
+  template <class Ledger>
+  [[gnu::cold]] void give_to(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
     auto& wide = t.wide_[pool];
-    this->in_pool(pool, [&](auto& l) {
-      if (where == user::everywhere) {
-        this->recount(l, t, pool, wide, wide - 1u, pins_of(list, pool));
-        --wide;
-      } else {
-        const unsigned held = pinned_held(list, pool, where);
-        l.change_pinned(where - 1, wide, held + 1, held);
-      }
-    });
+    if (where == user::everywhere) {
+      this->recount(l, t, pool, wide, wide - 1u, pins_of(list, pool));
+      --wide;
+    } else {
+      const unsigned held = pinned_held(list, pool, where);
+      l.change_pinned(where - 1, wide, held + 1, held);
+    }
   }
 
   static std::uint8_t free_index(const task_type& t, unsigned where) noexcept {
@@ -196,7 +200,7 @@ class user_side : public shared_side<System> {
   }
 
   /// Shows a new cell to the switch, then to where the task runs. When it returns, nobody reads the old one.
-  refusal turn(user& b, const typename user::cell& next) noexcept {
+  [[gnu::cold]] refusal turn(user& b, const typename user::cell& next) noexcept {
     const auto old = b.live_;
     const auto spare = static_cast<std::uint8_t>(1 - old);
     b.cells_[spare] = next;
@@ -226,9 +230,8 @@ class user_side : public shared_side<System> {
     return can_fail<System> ? this->hardware_on(failed) : refusal{};
   }
   [[gnu::noinline]] mask seat(const task_type& t, unsigned where, if_it_fails then) noexcept {
-    return this->run(reach(t, where), [&](row_type& r, cpu_id cpu) {
-      return this->current_of(cpu) != &t || r.seat(this->system_, cpu, t, then);
-    });
+    return this->run(reach(t, where),
+                     [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || r.seat(this->system_, cpu, t, then); });
   }
 };
 
