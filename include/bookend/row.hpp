@@ -50,8 +50,8 @@ class alignas(64) row : public row_registers<System> {
 
   /// Makes the slots of `which` as the kernel wishes; a slot that it lets go of is free. `running`: a task whose breakpoints are
   /// placed anew in the same go; null: users stay where they are.
-  bool change(System& sys, cpu_id cpu, const image& wish, slot_mask which, const task<System>* running,
-              if_it_fails then) noexcept {
+  [[gnu::noinline]] bool change(System& sys, cpu_id cpu, const image& wish, slot_mask which, const task<System>* running,
+                                if_it_fails then) noexcept {
     return change_by(sys, cpu, which, then, [&] {
       become(wish, which);
       if (running != nullptr) place_users(*running, cpu);
@@ -255,7 +255,7 @@ class alignas(64) row : public row_registers<System> {
   }
 
   /// The task's breakpoints for this CPU into the lowest slots that the kernel does not hold.
-  void place_users(const task<System>& t, cpu_id cpu) noexcept {
+  [[gnu::noinline]] void place_users(const task<System>& t, cpu_id cpu) noexcept {
     const slot_mask all = all_slots<System> & ~kernel;
     const slot_mask were = user;
     edit(all);
