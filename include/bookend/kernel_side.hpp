@@ -10,7 +10,6 @@ template <class System>
 class kernel_side : public posted_side<System> {
  protected:
   using base = posted_side<System>;
-  using typename base::image;
   using typename base::mask;
   using typename base::row_type;
   using breakpoint_type = kernel_breakpoint<System>;
@@ -169,9 +168,8 @@ class kernel_side : public posted_side<System> {
           return drop(r, cpu, row_type::bit(s), if_it_fails::go_back);
         },
         [&](row_type& r, cpu_id cpu) {
-          image wish;
-          aim(wish, r.undo.slot, b, r.undo.aim, r.undo.generation, r.undo.on != 0);
-          return this->change_and_repack(r, cpu, wish, wish.kernel, if_it_fails::go_on);
+          return r.occupy(this->system_, cpu, r.undo.slot, b, r.undo.aim, r.undo.generation, r.undo.on != 0, this->seated(r, cpu),
+                          if_it_fails::go_on);
         });
     if (no) {
       (void)this->run(added, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
@@ -195,14 +193,7 @@ class kernel_side : public posted_side<System> {
     const refusal no = this->on_each(
         mask::of(cpu),
         [&](row_type& here, cpu_id c) {
-          image wish;
-          wish.kernel = slots;
-          each_slot(slots, [&](slot_id s) {
-            wish.holders[s] = nullptr;
-            wish.generations[s] = 0;
-            wish.on[s] = 0;
-          });
-          return this->change_and_repack(here, c, wish, slots, if_it_fails::go_back);
+          return here.vacate(this->system_, c, slots, true, this->seated(here, c), if_it_fails::go_back);
         },
         [](row_type&, cpu_id) { return true; });
     if (no) return no;
@@ -287,14 +278,6 @@ class kernel_side : public posted_side<System> {
         m, [&](row_type& r, cpu_id cpu) { return place(b, r, cpu); }, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
   }
 
-  static void aim(image& wish, slot_id s, breakpoint_type& b, const typename System::setting& setting, std::uint32_t generation,
-                  bool on) noexcept {
-    wish.settings[s] = setting;
-    wish.holders[s] = &b;
-    wish.generations[s] = generation;
-    wish.on[s] = static_cast<std::uint8_t>(on);
-    wish.kernel = row_type::bit(s);
-  }
   bool place(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
     const auto wanted = b.intent_.read();
     const slot_id s = kernel_slot(System::pools[base::pool_of(wanted.setting)], r.kernel);
@@ -304,17 +287,13 @@ class kernel_side : public posted_side<System> {
   /// Takes a slot that neither the kernel nor the running task holds.
   bool occupy(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id s, const typename System::setting& setting,
               std::uint32_t generation, bool on, if_it_fails then) noexcept {
-    image wish;
-    aim(wish, s, b, setting, generation, on);
-    return r.change(this->system_, cpu, wish, wish.kernel, nullptr, then);
+    return r.occupy(this->system_, cpu, s, b, setting, generation, on, nullptr, then);
   }
   bool remove(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
     return drop(r, cpu, row_type::bit(r.slot_of(&b)), if_it_fails::go_on);
   }
   bool drop(row_type& r, cpu_id cpu, slot_mask freed, if_it_fails then) noexcept {
-    image wish;
-    wish.kernel = 0;
-    return this->change_and_repack(r, cpu, wish, freed, then);
+    return r.vacate(this->system_, cpu, freed, false, this->seated(r, cpu), then);
   }
   /// Takes slot `to`, then frees slot `from`, which is of another pool. In between it has both, so that a handler's enable or
   /// disable finds it whenever it comes.

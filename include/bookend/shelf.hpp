@@ -27,7 +27,6 @@ class shelf {
  public:
   using mask = cpumask<System::max_cpus>;
   using row_type = row<System>;
-  using image = row_image<System>;
 
   template <class... Args>
   constexpr explicit shelf(Args&&... args) : system_(static_cast<Args&&>(args)...) {}
@@ -132,9 +131,9 @@ class shelf {
     else
       return rows_[cpu].current;
   }
-  /// Changes the slots of `which` to what `wish` has of the kernel there, and repacks the running task's in the same go.
-  bool change_and_repack(row_type& r, cpu_id cpu, const image& wish, slot_mask which, if_it_fails then) noexcept {
-    return r.change(system_, cpu, wish, which, r.user != 0 ? current_of(cpu) : nullptr, then);
+  /// The task whose breakpoints have to make way, or may move down, when the kernel's change; null if there is none.
+  [[nodiscard]] const task<System>* seated(const row_type& r, cpu_id cpu) noexcept {
+    return r.user != 0 ? current_of(cpu) : nullptr;
   }
 
   // Many CPUs, all or nothing. Under the owner lock.
