@@ -49,7 +49,7 @@ class cpumask {
     for (auto w : words_) seen |= w;
     return seen != 0;
   }
-  [[nodiscard]] constexpr bool none() const noexcept { return !any(); }
+  [[nodiscard, gnu::always_inline]] constexpr bool none() const noexcept { return !any(); }
   [[nodiscard]] constexpr unsigned count() const noexcept {
     unsigned n = 0;
     for (auto w : words_) n += detail::count_bits(w);
