@@ -162,24 +162,25 @@ class shelf {
   /// Runs step(row, cpu) -> bool for each CPU of m; the answer is where it said false.
   template <class Step>
   [[gnu::always_inline]] mask run(const mask& m, Step step) noexcept {
-    struct context {
-      shelf* self;
-      Step* step;
-    } c{this, &step};
-    call_on(
-        m,
-        [](void* argument, cpu_id cpu) noexcept {
-          auto& k = *static_cast<context*>(argument);
-          row_type& r = k.self->rows_[cpu];
-          [[maybe_unused]] const bool good = (*k.step)(r, cpu);
-          if constexpr (can_fail<System>) r.undo.failed = !good;
-        },
-        &c);
+    context<Step> c{this, &step};
+    call_on(m, take_step<Step>, &c);
     mask failed;
     if constexpr (can_fail<System>)
       for (cpu_id cpu : m)
         if (rows_[cpu].undo.failed) failed.set(cpu);
     return failed;
+  }
+  template <class Step>
+  struct context {
+    shelf* self;
+    Step* step;
+  };
+  template <class Step>
+  [[gnu::cold]] static void take_step(void* argument, cpu_id cpu) noexcept {
+    auto& c = *static_cast<context<Step>*>(argument);
+    row_type& r = c.self->rows_[cpu];
+    [[maybe_unused]] const bool good = (*c.step)(r, cpu);
+    if constexpr (can_fail<System>) r.undo.failed = !good;
   }
   /// Once for all verbs: it is the same code for each.
   [[gnu::noinline]] void call_on(const mask& m, call once, void* argument) noexcept {
