@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
-// tests/footprint/kernel.hpp — a ring-0 x86-64 kernel around a manager, as far as its compiler sees it: what a kernel has as
+// bench/footprint/kernel.hpp — a ring-0 x86-64 kernel around a manager, as far as its compiler sees it: what a kernel has as
 // instructions is inline here, what it has as functions is declared only.
 #pragma once
 #include <bookend/bookend.hpp>
 #include <bookend/native.hpp>
-
-#ifndef CPUS
-#define CPUS 64
-#endif
 
 struct trap_frame {
   std::uint64_t rip, cs, rflags, rsp, ss;
@@ -15,7 +11,7 @@ struct trap_frame {
 
 struct os : bookend::native_backend {
   using frame = trap_frame;
-  static constexpr unsigned max_cpus = CPUS;
+  static constexpr unsigned max_cpus = 64;
   using mask = bookend::cpumask<max_cpus>;
 
   static bookend::cpu_id this_cpu() noexcept {
@@ -38,10 +34,11 @@ struct os : bookend::native_backend {
   static void step_past(frame& f) noexcept { f.rflags |= bookend::x86::resume_flag; }
 
   static void lock() noexcept;
-  static bool try_lock() noexcept;
   static void unlock() noexcept;
   static void run_on(const mask& cpus, bookend::call f, void* argument) noexcept;
+#ifndef FEW
   static void post_on(const mask& cpus) noexcept;
+#endif
   static mask cpus_of(const bookend::task<os>& task) noexcept;
   static bool may_watch(bookend::side who, bookend::range bytes) noexcept;
 };
@@ -50,7 +47,7 @@ using slot_manager = bookend::slot_manager<os>;
 using kernel_breakpoint = slot_manager::kernel_breakpoint;
 using user_breakpoint = slot_manager::user_breakpoint;
 using task = slot_manager::task;
-using ticket = bookend::result<slot_manager::ticket>;
+using ticket = bookend::result<bookend::ticket<os>>;
 using bookend::cpu_id, bookend::refusal, bookend::request;
 
 extern slot_manager slots;

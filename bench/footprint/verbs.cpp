@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tests/footprint/verbs.cpp — every verb once, a function each, as a kernel would export it to its other files. Its text is what
-// bookend adds to a kernel; see tests/gates/footprint.sh.
+// bench/footprint/verbs.cpp — every verb once, a function each, as a kernel would export it to its other files. Its text is what
+// bookend adds to a kernel. With FEW, the verbs without which there is no debugger: a kernel pays for those that it calls.
 #include "kernel.hpp"
 
 constinit slot_manager slots;
@@ -24,10 +24,13 @@ refusal disable_kernel(kernel_breakpoint& b) { return slots.disable(b); }
 refusal disable_user(user_breakpoint& b) { return slots.disable(b); }
 refusal modify_kernel(kernel_breakpoint& b, const request& r) { return slots.modify(b, r); }
 refusal modify_user(user_breakpoint& b, const request& r) { return slots.modify(b, r); }
+
+#ifndef FEW
 refusal move_kernel(kernel_breakpoint& b, const os::mask& cpus) { return slots.move(b, cpus); }
 os::mask full(const os::mask& cpus) { return slots.full(cpus); }
 slot_manager::snapshot_type snapshot(cpu_id cpu) { return slots.snapshot(cpu); }
 void reap() { slots.reap(); }
+#endif
 
 // Tasks and CPUs.
 
@@ -37,10 +40,13 @@ void on_fork(const task& parent, task& child, user_breakpoint* (*storage)(const 
 void on_exec(task& t) { slots.on_exec(t); }
 void on_exit(task& t) { slots.on_exit(t); }
 refusal cpu_online(cpu_id cpu) { return slots.cpu_online(cpu); }
+#ifndef FEW
 refusal cpu_offline(cpu_id cpu) { return slots.cpu_offline(cpu); }
 refusal withhold(cpu_id cpu, bookend::slot_mask which) { return slots.withhold(cpu, which); }
 os::mask online() { return slots.online(); }
+#endif
 
+#ifndef FEW
 // Here.
 
 refusal enable_here(kernel_breakpoint& b) { return slots.here().enable(b); }
@@ -62,6 +68,7 @@ ticket post_modify(kernel_breakpoint& b, const request& r) { return slots.post()
 ticket post_unregister(kernel_breakpoint& b) { return slots.post().unregister_breakpoint(b); }
 bool settled(const slot_manager::ticket& t) { return slots.settled(t); }
 refusal wait(const slot_manager::ticket& t, std::uint32_t rounds) { return slots.wait(t, rounds); }
+#endif
 
 // The context switch and the trap.
 
