@@ -69,7 +69,7 @@ class posted_side : public shelf<System> {
   }
 
   /// The first CPU that has not got the change; max_cpus if there is none. Any context.
-  [[nodiscard]] cpu_id first_behind(const ticket<System>& t) const noexcept {
+  [[nodiscard, gnu::noinline]] cpu_id first_behind(const ticket<System>& t) const noexcept {
     const auto& b = *t.breakpoint;
     for (cpu_id cpu : base::copy_of(b.cpus_) & this->online_now())
       if (this->rows_[cpu].behind(&b, t.generation)) return cpu;
