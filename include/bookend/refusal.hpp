@@ -45,7 +45,7 @@ struct refusal {
   std::uint8_t user_held = 0;    ///< slots held there by users: for a user request by its own task, else by the tallest task
   cpu_id cpu = 0;                ///< the first CPU in the way; for no_slot, bad_cpu and hardware
 
-  [[gnu::always_inline]] constexpr refusal() noexcept {}
+  [[gnu::always_inline]] constexpr refusal() noexcept = default;
   [[gnu::always_inline]] constexpr refusal(reason r) noexcept : why(r) {}
   [[gnu::always_inline]] constexpr refusal(reason r, cpu_id where) noexcept : why(r), cpu(where) {}
   [[gnu::always_inline]] constexpr explicit operator bool() const noexcept { return why != reason::granted; }
