@@ -34,11 +34,13 @@ def read(objdump):
             section, last = found[1], None
         elif found := re.match(r"([0-9a-f]+) <(.*)>:$", line):
             names[found[2]] = (section, int(found[1], 16))
-        elif found := re.match(r"\s+([0-9a-f]+): (R_\S+)\s+(\S.*)", line):  # where the linker will put a target
+        elif found := re.match(r"\s+([0-9a-f]+): (R_\S+)\s+(\S.*)", line):  # what the linker will put there
             at = code[last]
             if re.match(r"(call|j\w+) ", at.text):
                 to = re.sub(r"-0x4$", "", found[3])
                 code[last] = at._replace(target=to, text=f"{at.text.split()[0]} {to}")
+            else:
+                code[last] = at._replace(text=at.text.replace("0x0", found[3], 1))
         elif found := re.match(r" *([0-9a-f]+):\t(.*)", line):
             at = (section, int(found[1], 16))
             if last:

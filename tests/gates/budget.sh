@@ -8,9 +8,9 @@ source "$(dirname "$0")/common.sh"
 limits() {
   cat <<'LIMITS'
 text, every verb, g++ -Os	16200
-text, every verb, g++ -O2	21600
+text, every verb, g++ -O2	21300
 text, every verb, clang++-19 -Os	17400
-text, every verb, clang++-19 -O2	20700
+text, every verb, clang++-19 -O2	20600
 text, few verbs, g++ -Os	10800
 text, few verbs, g++ -O2	12800
 text, few verbs, clang++-19 -Os	11600
