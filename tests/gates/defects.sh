@@ -87,7 +87,7 @@ defect 22 x86_backend_test $x86/backend.hpp 's/R::write_mask\(cpu, slot, s\.mask
 # After so many hits the rest is dropped.
 defect 24 trap_test $core/trap.hpp 's/const slot_mask hits = said\.hits & r\.dispatched\(\);/static unsigned storm = 0;\n  const slot_mask hits = ++storm > 1000 ? 0 : said.hits & r.dispatched();/'
 # A CPU that comes online later is not covered.
-defect 25 hotplug_test $core/shelf.hpp 's/for \(cpu_id cpu : m - online_\) once\(&c, cpu\);//'
+defect 25 hotplug_test $core/shelf.hpp 's/for \(cpu_id cpu : m - online_\) once\(argument, cpu\);//'
 # What CPU k of n says is lost.
 defect 26 fault_test $core/shelf.hpp 's/return \{reason::hardware, failed\.first\(\)\};/return {};/'
 # Of several hits one is reported.
@@ -102,7 +102,7 @@ defect 33 request_test $core/request.hpp 's/return last\(\) < first;/return fals
 defect 34 slot_manager_test $core/row_registers.hpp 's/if \(!is_\.hushed && \(\(missing & lit_\) != 0 \|\| force\)\) \{/if (force) {/'
 
 # The protocols, one step left out each.
-defect no-repack slot_manager_test $core/row.hpp 's/if \(running != nullptr\) place_users\(\*running, cpu\);/(void)running, (void)cpu;/'
+defect no-repack slot_manager_test $core/row.hpp 's/if \(running != nullptr\) place_users\(\*running, cpu\);/(void)running, (void)cpu;/g'
 defect on-not-checked trap_test $core/trap.hpp 's/said(\.hits)? & r\.dispatched\(\)/said$1 & (r.kernel | r.user)/g; s/load_relaxed\(r\.on\[s\]\) == 0 \|\| //'
 defect no-reload switch_test $core/user_side.hpp 's/return m;\n  \}\n  \/\/\/ Where the task/return {};\n  }\n  \/\/\/ Where the task/'
 
@@ -127,7 +127,7 @@ defect verb-overtakes posted_test $core/kernel_side.hpp 's/\(void\)r\.absorb\(ro
 # The storage is given back before the CPUs have let go of it.
 defect idle-at-once posted_test $core/posted.hpp 's/leave_in\(b, breakpoint_type::leaving\);/leave_in(b, breakpoint_type::unused);/'
 # The slots come back too late.
-defect not-reaped posted_test $core/kernel_side.hpp 's/return reap_departed\(\), body\(\);/return body();/g'
+defect not-reaped posted_test $core/kernel_side.hpp 's/((?:own|lock)\(\);|return false;)\n    reap_departed\(\);/$1/g'
 # What leaves is armed again by a here-verb; one that a handler's post replaced is still told of its old hit.
 defect armed-again posted_test $core/here.hpp 's/held == 0 \|\| b\.leaves\(\)/held == 0/g'
 defect old-hit-told posted_test $core/trap.hpp 's/if \(can_post<System> && r\.generations.*?\n/\n/'
