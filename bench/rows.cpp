@@ -24,6 +24,7 @@ struct row {
   work f;
   std::int64_t argument;
   figure which;
+  int threads = 0;  // 0: one, and its own time
 };
 struct target {
   const char *row, *against;
@@ -48,7 +49,7 @@ auto& questions() {
 /// Runs each row n and 2n times; the difference over n is the cost of one, without what is done once. table.py divides.
 void count() {
   for (const row& r : rows())
-    if (r.which == figure::processor)
+    if (r.which == figure::processor || r.threads == 1)
       for (std::int64_t n : {32, 64}) {
         state s(n, r.argument, nullptr);
         r.f(s);
@@ -100,6 +101,11 @@ bool add(const char* name, work f, const char* argument, std::initializer_list<s
     for (auto v : values) rows().push_back({std::string(name) + '/' + argument + ':' + std::to_string(v), f, v, which});
   return true;
 }
+bool add_threads(const char* name, work f, std::initializer_list<unsigned> threads) {
+  for (unsigned n : threads)
+    rows().push_back({std::string(name) + "/threads:" + std::to_string(n), f, 0, figure::wall, static_cast<int>(n)});
+  return true;
+}
 bool ask(const char* what, const char* text) {
   questions().push_back({what, text});
   return true;
@@ -137,11 +143,15 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--count") == 0) return bench::count(), 0;
   if (argc == 2 && std::strcmp(argv[1], "--describe") == 0) return bench::describe(), 0;
   if (argc == 2 && std::strcmp(argv[1], "--check") == 0) return bench::check() == 0 ? 0 : 1;
-  for (const auto& r : bench::rows())
-    benchmark::RegisterBenchmark(r.name.c_str(), [&r](benchmark::State& timed) {
+  for (const auto& r : bench::rows()) {
+    // Google Benchmark says the number of threads itself.
+    const std::string name = r.threads == 0 ? r.name : r.name.substr(0, r.name.find('/'));
+    auto* const row = benchmark::RegisterBenchmark(name.c_str(), [&r](benchmark::State& timed) {
       bench::state s(timed.max_iterations, r.argument, &timed);
       r.f(s);
     });
+    if (r.threads != 0) row->Threads(r.threads)->UseRealTime();
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

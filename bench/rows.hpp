@@ -14,6 +14,8 @@ class state {
   state(std::int64_t n, std::int64_t argument, benchmark::State* timed) noexcept : n_(n), argument_(argument), timed_(timed) {}
   /// The row's argument, 0 if it has none.
   [[nodiscard]] std::int64_t range() const noexcept { return argument_; }
+  /// Which of the row's threads this is.
+  [[nodiscard]] unsigned thread() const noexcept { return timed_ == nullptr ? 0 : static_cast<unsigned>(timed_->thread_index()); }
   /// The machine does not permit it: the row says so and has no figure.
   void skip(const char* why);
   [[nodiscard]] bool skipped() const noexcept { return skipped_; }
@@ -54,6 +56,7 @@ class state {
 };
 
 using work = void (*)(state&);
+inline constexpr unsigned most_threads = 8;
 
 /// What a row's figures are. `processor`: its own time and its instructions, which repeat. `wall`: time by the clock, where
 /// others (another process, a signal) are part of the work.
@@ -61,6 +64,9 @@ enum class figure { processor, wall };
 /// One row for each value of the argument, or one: BM_trap/hits:1.
 bool add(const char* name, work f, const char* argument = nullptr, std::initializer_list<std::int64_t> values = {},
          figure which = figure::processor);
+/// A row for each number of threads, which all do the work at once. Its time is the clock's, shared out among all that was done: half
+/// is twice as much. Counted with one thread.
+bool add_threads(const char* name, work f, std::initializer_list<unsigned> threads);
 bool ask(const char* what, const char* question);
 bool aim(const char* row, const char* against, double at_most);
 
@@ -73,6 +79,8 @@ bool aim(const char* row, const char* against, double at_most);
   [[maybe_unused]] static const bool row_##f = bench::add(#f "/cpus:4", f<4>) && bench::add(#f "/cpus:64", f<64>) &&         \
                                                bench::add(#f "/cpus:256", f<256>) && bench::add(#f "/cpus:1024", f<1024>) && \
                                                bench::add(#f "/cpus:4096", f<4096>) && bench::add(#f "/cpus:8192", f<8192>)
+/// Rows for 1 to most_threads threads.
+#define ROW_BY_THREADS(f) [[maybe_unused]] static const bool row_##f = bench::add_threads(#f, f, {1, 2, 4, bench::most_threads})
 /// What BM_<work> measures, for the table.
 #define ASKS(work, question) [[maybe_unused]] static const bool asks_##work = bench::ask(#work, question)
 #define BENCH_GLUE2(a, b) a##b

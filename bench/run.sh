@@ -60,6 +60,8 @@ collect() {
     echo "load      $(cut -d' ' -f1-3 /proc/loadavg) at the start"
   } >"$out/machine.txt"
   "$bin/exactness" >"$out/exactness.txt"
+  bash bench/footprint/measure.sh >"$out/footprint.txt"
+  bash bench/footprint/listing.sh >"$out/listing.md"
 
   for binary in bench/*"$only"*_bench.cpp; do binaries+=("$(basename "$binary" .cpp)"); done
   for name in "${binaries[@]}"; do

@@ -3,7 +3,7 @@
 # bench/table.py — what run.sh has collected, as one table, one JSON file and the data of the plots. Python 3 alone.
 #   table.py DIR [--json FILE] [--markdown FILE] [--plots DIR]
 # DIR holds, for each benchmark NAME: NAME.times (Google Benchmark's JSON), NAME.rows (--describe), NAME.count.* (callgrind, one
-# file a row and n); and machine.txt, exactness.txt.
+# file a row and n); and machine.txt, exactness.txt, footprint.txt, listing.md.
 import argparse
 import glob
 import json
@@ -39,7 +39,7 @@ def read(folder):
                 rows[rest[0]] = {"clock": "real_time" if rest[1] == "wall" else "cpu_time", "ns": []}
         for run in json.load(open(f"{stem}.times"))["benchmarks"]:
             if run["run_type"] == "iteration" and not run.get("error_occurred"):
-                row = rows[run["name"].split("/repeats")[0]]
+                row = rows[run["name"].split("/repeats")[0].replace("/real_time", "")]
                 row["ns"].append(run[row["clock"]])
         count(rows, stem)
     for row in rows.values():
@@ -161,6 +161,30 @@ def exactness(folder):
     return [line.rstrip("\n").split("\t") for line in open(f"{folder}/exactness.txt")]
 
 
+def footprint(folder):
+    """What measure.sh says, as two tables: text by compiler and level, then the rest."""
+    figures = [line.rstrip("\n").split("\t") for line in open(f"{folder}/footprint.txt")]
+    text, rest = {}, []
+    for name, value in figures:
+        what, _, of = name.partition(", ")
+        if what == "text":
+            verbs, _, compiler = of.partition(", ")
+            text.setdefault(verbs, {})[compiler] = value
+        else:
+            rest.append((name, value))
+    compilers = list(next(iter(text.values())))
+    out = ["| text, bytes | " + " | ".join(compilers) + " |", "|---|" + "--:|" * len(compilers)]
+    out += [f"| {verbs} | " + " | ".join(by[c] for c in compilers) + " |" for verbs, by in text.items()]
+    return "\n".join(out + ["", "| | |", "|---|--:|"] + [f"| {name} | {value} |" for name, value in rest])
+
+
+def put(page, name, block):
+    """The page with the block between its two marks replaced."""
+    begin, end = f"<!-- bench: {name} -->\n", "<!-- bench: end -->"
+    head, rest = page.split(begin)
+    return head + begin + block + "\n" + end + rest.split(end, 1)[1]
+
+
 def plots(rows, folder):
     """A .dat for each plot: a title line, then argument and medians in ns, '?' where there is no row."""
     def of(work, whos, arguments, value="median"):
@@ -205,6 +229,9 @@ def main():
     print(machine + "\n\n" + text(table) + "\n\nAsked the same random requests (8 CPUs, 6 tasks, 4 slots):")
     for who, what, asked, granted, wrongly, over in exact:
         print(f"  {who:10} {what:36} {asked} requests, {granted} granted, {wrongly} refused wrongly, {over} overcommitted")
+    print("\nWhat it adds to a kernel (bytes; lines; the compiler's work):")
+    for line in open(f"{given.folder}/footprint.txt"):
+        print("  {:42} {:>8}".format(*line.rstrip("\n").split("\t")))
     print("\n" + summary)
     for t in targets:
         if not t.get("met"):
@@ -219,10 +246,10 @@ def main():
         who_refuses = ["| | asked | requests | granted | refused wrongly | overcommitted |", "|---|---|--:|--:|--:|--:|"]
         who_refuses += ["| " + " | ".join(e) + " |" for e in exact]
         block = "\n".join(["```", machine, "```", "", summary + ".", "", markdown(table), "", *who_refuses])
-        page = open(given.markdown).read()
-        begin, end = "<!-- bench: table -->\n", "<!-- bench: end -->"
-        head, rest = page.split(begin)
-        open(given.markdown, "w").write(head + begin + block + "\n" + end + rest.split(end)[1])
+        page = put(open(given.markdown).read(), "table", block)
+        page = put(page, "footprint", footprint(given.folder))
+        page = put(page, "listing", open(f"{given.folder}/listing.md").read().strip())
+        open(given.markdown, "w").write(page)
     return 0
 
 

@@ -20,6 +20,8 @@ class post_view;
 template <class System>
 class kernel_side;
 template <class System>
+class shared_side;
+template <class System>
 class user_side;
 template <class System>
 class task;
@@ -46,7 +48,7 @@ class breakpoint {
   [[nodiscard]] constexpr const char* name() const noexcept { return name_; }
   /// True when no manager uses this object: it may be registered again or freed. Any context, one load.
   // Acquire, with the release of `unused`: whatever the manager did with it is over.
-  [[nodiscard]] constexpr bool idle() const noexcept { return detail::load_acquire(state_) == unused; }
+  [[nodiscard, gnu::always_inline]] constexpr bool idle() const noexcept { return detail::load_acquire(state_) == unused; }
 
   breakpoint(const breakpoint&) = delete;
   breakpoint& operator=(const breakpoint&) = delete;
@@ -59,8 +61,8 @@ class breakpoint {
   ~breakpoint() = default;
 #endif
 
-  /// registered: any verb may claim it. claimed: one is at it. leaving: its unregistering has been posted, and waits to be
-  /// reaped.
+  /// registered: any verb may claim it. claimed: one is at it (a user breakpoint's: on the shared side). leaving: its unregistering
+  /// has been posted, and waits to be reaped.
   enum state : std::uint32_t { unused, registered, claimed, leaving };
 
   const char* name_;
@@ -119,13 +121,14 @@ class user_breakpoint : public breakpoint {
   };
   /// The cell to load now. Under the guard; good until the guard is left.
   // Acquire, with turn(): the cell that it names is filled.
-  [[nodiscard]] constexpr const cell& live() const noexcept { return cells_[detail::load_acquire(live_)]; }
+  [[nodiscard, gnu::always_inline]] constexpr const cell& live() const noexcept { return cells_[detail::load_acquire(live_)]; }
   /// The next of the same task, in the task's order: wide ones as registered, then the pinned ones by CPU. Under the guard.
   // Acquire, with link() and unlink(): what is on the list is filled in.
   [[nodiscard]] constexpr user_breakpoint* next() const noexcept { return detail::load_acquire(next_); }
   [[nodiscard]] constexpr const task<System>* owner() const noexcept { return owner_; }
 
  private:
+  friend class shared_side<System>;
   friend class user_side<System>;
   static constexpr unsigned everywhere = 0;
 
@@ -155,9 +158,12 @@ class task {
   [[nodiscard]] constexpr user_breakpoint<System>* first() const noexcept { return detail::load_acquire(first_); }
 
  private:
+  friend class shared_side<System>;
   friend class user_side<System>;
   user_breakpoint<System>* first_ = nullptr;  // written under the owner lock
   std::uint8_t wide_[pool_count<System>]{};   // owner lock: wide breakpoints per pool
+  // Whoever is at it on the shared side of the owner lock: 1 + its stripe. For systems without one it is padding.
+  mutable std::uint32_t busy_ = 0;
 };
 
 }  // namespace bookend

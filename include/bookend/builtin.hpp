@@ -11,9 +11,16 @@ inline constexpr unsigned char bit_at[64] = {0,  1,  2,  7,  3,  13, 8,  19, 4, 
                                              5,  17, 26, 38, 15, 46, 29, 48, 10, 31, 35, 54, 21, 50, 41, 57,
                                              63, 6,  12, 18, 24, 27, 33, 39, 16, 37, 45, 47, 30, 53, 49, 56,
                                              62, 11, 23, 32, 36, 44, 52, 55, 61, 22, 43, 51, 60, 42, 59, 58};
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__riscv_zbb)
+inline constexpr bool finds_lowest_bit = true;  // in an instruction or two; elsewhere g++ would ask libgcc
+#else
+inline constexpr bool finds_lowest_bit = false;
+#endif
 /// Index of the lowest set bit. Precondition: x != 0. Any context; one instruction where the machine has one.
-/// The multiply-and-look-up form is what both compilers recognise as count-trailing-zeros; elsewhere it needs no libgcc.
-constexpr unsigned lowest_bit(std::uint64_t x) noexcept { return bit_at[((x & (~x + 1)) * 0x0218a392cd3d5dbfULL) >> 58]; }
+[[gnu::always_inline]] constexpr unsigned lowest_bit(std::uint64_t x) noexcept {
+  if (finds_lowest_bit && !__builtin_is_constant_evaluated()) return static_cast<unsigned>(__builtin_ctzll(x));
+  return bit_at[((x & (~x + 1)) * 0x0218a392cd3d5dbfULL) >> 58];
+}
 
 /// Index of the highest set bit. Precondition: x != 0. Any context; six steps.
 constexpr unsigned highest_bit(std::uint64_t x) noexcept {
@@ -36,31 +43,31 @@ constexpr unsigned count_bits(std::uint64_t x) noexcept {
 
 // Atomic accesses to plain objects. In constant evaluation there is one thread, so they are plain.
 template <class T>
-constexpr T load_relaxed(const T& from) noexcept {
+[[gnu::always_inline]] constexpr T load_relaxed(const T& from) noexcept {
   if (__builtin_is_constant_evaluated()) return from;
   return __atomic_load_n(&from, __ATOMIC_RELAXED);
 }
 template <class T>
-constexpr T load_acquire(const T& from) noexcept {
+[[gnu::always_inline]] constexpr T load_acquire(const T& from) noexcept {
   if (__builtin_is_constant_evaluated()) return from;
   return __atomic_load_n(&from, __ATOMIC_ACQUIRE);
 }
 template <class T>
-constexpr void store_relaxed(T& to, T value) noexcept {
+[[gnu::always_inline]] constexpr void store_relaxed(T& to, T value) noexcept {
   if (__builtin_is_constant_evaluated())
     to = value;
   else
     __atomic_store_n(&to, value, __ATOMIC_RELAXED);
 }
 template <class T>
-constexpr void store_release(T& to, T value) noexcept {
+[[gnu::always_inline]] constexpr void store_release(T& to, T value) noexcept {
   if (__builtin_is_constant_evaluated())
     to = value;
   else
     __atomic_store_n(&to, value, __ATOMIC_RELEASE);
 }
 /// Keeps the compiler from moving accesses across it. Enough against an interruption on the same CPU, which nests.
-constexpr void compiler_barrier() noexcept {
+[[gnu::always_inline]] constexpr void compiler_barrier() noexcept {
   if (!__builtin_is_constant_evaluated()) __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 

@@ -37,19 +37,19 @@ class cpumask {
     return m;
   }
 
-  constexpr void set(cpu_id cpu) noexcept { at(cpu) |= bit(cpu); }
-  constexpr void clear(cpu_id cpu) noexcept { at(cpu) &= ~bit(cpu); }
-  [[nodiscard]] constexpr bool test(cpu_id cpu) const noexcept {
+  [[gnu::always_inline]] constexpr void set(cpu_id cpu) noexcept { at(cpu) |= bit(cpu); }
+  [[gnu::always_inline]] constexpr void clear(cpu_id cpu) noexcept { at(cpu) &= ~bit(cpu); }
+  [[nodiscard, gnu::always_inline]] constexpr bool test(cpu_id cpu) const noexcept {
     BOOKEND_ASSERT(cpu < Size, "CPU outside the mask");
     return (words_[cpu / 64] & bit(cpu)) != 0;
   }
 
-  [[nodiscard]] constexpr bool any() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr bool any() const noexcept {
     std::uint64_t seen = 0;
     for (auto w : words_) seen |= w;
     return seen != 0;
   }
-  [[nodiscard]] constexpr bool none() const noexcept { return !any(); }
+  [[nodiscard, gnu::always_inline]] constexpr bool none() const noexcept { return !any(); }
   [[nodiscard]] constexpr unsigned count() const noexcept {
     unsigned n = 0;
     for (auto w : words_) n += detail::count_bits(w);
@@ -106,7 +106,7 @@ class cpumask {
 
  private:
   static constexpr std::uint64_t bit(cpu_id cpu) noexcept { return std::uint64_t{1} << (cpu % 64); }
-  constexpr std::uint64_t& at(cpu_id cpu) noexcept {
+  [[gnu::always_inline]] constexpr std::uint64_t& at(cpu_id cpu) noexcept {
     BOOKEND_ASSERT(cpu < Size, "CPU outside the mask");
     return words_[cpu / 64];
   }

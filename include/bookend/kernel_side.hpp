@@ -10,34 +10,61 @@ template <class System>
 class kernel_side : public posted_side<System> {
  protected:
   using base = posted_side<System>;
-  using typename base::image;
   using typename base::mask;
   using typename base::row_type;
   using breakpoint_type = kernel_breakpoint<System>;
   using base::base;
 
-  // Every verb of both sides begins with what handlers have left to do.
+  static constexpr bool several_pools = pool_count<System> > 1;
 
+  // Every verb of both sides, under the owner lock, begins with what handlers have left to do. How it begins is the same code
+  // for all.
+
+  /// Runs a verb's body under the lock.
   template <class Body>
-  auto owned(Body body) noexcept {
-    return base::owned([&] { return reap_departed(), body(); });
+  [[gnu::always_inline]] auto owned(Body body) noexcept {
+    begin();
+    const typename base::ending unlock(*this);
+    return body();
   }
   template <class Body>
-  refusal owned(verb what, const char* name, Body body) noexcept {
-    return base::owned(what, name, [&] { return reap_departed(), body(); });
+  [[gnu::always_inline]] refusal owned(verb what, const char* name, Body body) noexcept {
+    return owned([&] { return this->told(what, name, body()); });
+  }
+  /// The same if the lock is free, else would_block.
+  template <class Body>
+  [[gnu::always_inline]] refusal tried(verb what, const char* name, Body body) noexcept {
+    if (!try_begin()) return reason::would_block;
+    const typename base::ending unlock(*this);
+    return this->told(what, name, body());
+  }
+  [[gnu::noinline]] void begin() noexcept {
+    this->expect_thread();
+    this->own();
+    reap_departed();
+  }
+  [[gnu::noinline]] bool try_begin() noexcept {
+    this->expect_thread();
+    if (!this->try_own()) return false;
+    reap_departed();
+    return true;
   }
   template <class Body>
-  refusal tried(verb what, const char* name, Body body) noexcept {
-    return base::tried(what, name, [&] { return reap_departed(), body(); });
+  refusal owned(verb what, breakpoint_type& b, Body body) noexcept {
+    return owned(what, b.name(), body);
+  }
+  template <class Body>
+  refusal tried(verb what, breakpoint_type& b, Body body) noexcept {
+    return tried(what, b.name(), body);
   }
 
-  refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
+  [[gnu::cold]] refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
     if constexpr (can_post<System>)
       while (detail::load_acquire(b.state_) == breakpoint_type::leaving) reap_departed();
     if (!b.idle()) return reason::already_registered;
     if (m.none()) return reason::empty_mask;
-    const auto encoded = System::encode(r);
-    if (const refusal no = this->accept(side::kernel, r, encoded)) return no;
+    const auto encoded = this->accepted(side::kernel, r);
+    if (!encoded) return encoded.why();
     const unsigned pool = this->pool_of(encoded.value());
     if (const refusal no = take(pool, m)) return no;
 
@@ -53,12 +80,12 @@ class kernel_side : public posted_side<System> {
     return {};
   }
 
-  refusal do_unregister(breakpoint_type& b) noexcept {
+  [[gnu::cold]] refusal do_unregister(breakpoint_type& b) noexcept {
     if (!claim(b)) return reason::not_registered;
     return withdraw(b);
   }
 
-  refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
+  [[gnu::cold]] refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
     if (!claim(b)) return reason::not_registered;
     const std::uint32_t generation = b.intent_.next();
     const refusal no = this->on_each(
@@ -78,19 +105,19 @@ class kernel_side : public posted_side<System> {
     return no;
   }
 
-  refusal do_modify(breakpoint_type& b, const request& q) noexcept {
+  [[gnu::cold]] refusal do_modify(breakpoint_type& b, const request& q) noexcept {
     if (!claim(b)) return reason::not_registered;
     const refusal no = modify_claimed(b, q);
     unclaim(b);
     return no;
   }
-  refusal modify_claimed(breakpoint_type& b, const request& q) noexcept {
-    const auto encoded = System::encode(q);
-    if (const refusal no = this->accept(side::kernel, q, encoded)) return no;
+  [[gnu::cold]] refusal modify_claimed(breakpoint_type& b, const request& q) noexcept {
+    const auto encoded = this->accepted(side::kernel, q);
+    if (!encoded) return encoded.why();
     const auto& setting = encoded.value();
     const unsigned from = pool_now(b);
     const unsigned to = this->pool_of(setting);
-    if (from != to)
+    if (several_pools && from != to)
       if (const refusal no = take(to, b.cpus_)) return no;
     const std::uint32_t generation = b.intent_.next();
     const refusal no = this->on_each(
@@ -98,7 +125,7 @@ class kernel_side : public posted_side<System> {
         [&](row_type& r, cpu_id cpu) {
           const slot_id s = up_to_date(b, r, false);
           r.remember(s);
-          if (from != to)
+          if (several_pools && from != to)
             return swap(b, r, cpu, s, kernel_slot(System::pools[to], r.kernel), setting, generation, if_it_fails::go_back);
           if (!r.retarget(this->system_, cpu, s, setting, generation, if_it_fails::go_back)) return false;
           r.acknowledge(s, generation);
@@ -106,10 +133,11 @@ class kernel_side : public posted_side<System> {
         },
         [&](row_type& r, cpu_id cpu) {
           const slot_id s = r.slot_of(&b);
-          if (from == to) return r.retarget(this->system_, cpu, s, r.undo.aim, r.undo.generation, if_it_fails::go_on);
+          if (!several_pools || from == to)
+            return r.retarget(this->system_, cpu, s, r.undo.aim, r.undo.generation, if_it_fails::go_on);
           return swap(b, r, cpu, s, r.undo.slot, r.undo.aim, r.undo.generation, if_it_fails::go_on);
         });
-    if (from != to) release(no ? to : from, b.cpus_);
+    if (several_pools && from != to) release(no ? to : from, b.cpus_);
     if (no)
       b.intent_.skip();  // CPUs that had it may have hit
     else
@@ -117,13 +145,13 @@ class kernel_side : public posted_side<System> {
     return no;
   }
 
-  refusal do_move(breakpoint_type& b, const mask& m) noexcept {
+  [[gnu::cold]] refusal do_move(breakpoint_type& b, const mask& m) noexcept {
     if (!claim(b)) return reason::not_registered;
     const refusal no = m.none() ? refusal{reason::empty_mask} : move_claimed(b, m);
     unclaim(b);
     return no;
   }
-  refusal move_claimed(breakpoint_type& b, const mask& m) noexcept {
+  [[gnu::cold]] refusal move_claimed(breakpoint_type& b, const mask& m) noexcept {
     const unsigned pool = pool_now(b);
     const mask added = m - b.cpus_;
     const mask left = b.cpus_ - m;
@@ -140,9 +168,8 @@ class kernel_side : public posted_side<System> {
           return drop(r, cpu, row_type::bit(s), if_it_fails::go_back);
         },
         [&](row_type& r, cpu_id cpu) {
-          image wish;
-          aim(wish, r.undo.slot, b, r.undo.aim, r.undo.generation, r.undo.on != 0);
-          return this->change_and_repack(r, cpu, wish, wish.kernel, if_it_fails::go_on);
+          return r.occupy(this->system_, cpu, r.undo.slot, b, r.undo.aim, r.undo.generation, r.undo.on != 0, this->seated(r, cpu),
+                          if_it_fails::go_on);
         });
     if (no) {
       (void)this->run(added, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
@@ -154,7 +181,7 @@ class kernel_side : public posted_side<System> {
     return {};
   }
 
-  refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {
+  [[gnu::cold]] refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {
     if (cpu >= System::max_cpus) return {reason::bad_cpu, cpu};
     BOOKEND_ASSERT((slots & ~all_slots<System>) == 0, "no such slot");
     row_type& r = this->rows_[cpu];
@@ -166,9 +193,7 @@ class kernel_side : public posted_side<System> {
     const refusal no = this->on_each(
         mask::of(cpu),
         [&](row_type& here, cpu_id c) {
-          image wish{};
-          wish.kernel = slots;  // held by nobody
-          return this->change_and_repack(here, c, wish, slots, if_it_fails::go_back);
+          return here.vacate(this->system_, c, slots, true, this->seated(here, c), if_it_fails::go_back);
         },
         [](row_type&, cpu_id) { return true; });
     if (no) return no;
@@ -202,7 +227,7 @@ class kernel_side : public posted_side<System> {
     if constexpr (can_post<System>) this->leave_in(b, breakpoint_type::registered);
   }
   /// Takes it from all its CPUs. Precondition: nobody else has claimed it, nor will.
-  refusal withdraw(breakpoint_type& b) noexcept {
+  [[gnu::cold]] refusal withdraw(breakpoint_type& b) noexcept {
     const mask stuck = this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
     release(pool_now(b), b.cpus_);
     this->replace(b.cpus_, {});
@@ -226,35 +251,34 @@ class kernel_side : public posted_side<System> {
     }
     return s;
   }
-  [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept { return base::pool_of(b.intent_.read().setting); }
+  [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept {
+    if constexpr (several_pools)
+      return base::pool_of(b.intent_.read().setting);
+    else
+      return 0;
+  }
 
   refusal take(unsigned pool, const mask& m) noexcept {
-    return this->in_pool(pool, [&](auto& l) -> refusal {
-      if (!l.fits_kernel(m)) {
-        const cpu_id cpu = l.full_kernel(m).first();
-        return this->no_slot(pool, cpu, l.tallest_user(cpu));
-      }
-      l.take_kernel(m);
-      return {};
-    });
+    return this->in_pool(pool, [&](auto& l) { return take_from(l, pool, m); });
+  }
+  template <class Ledger>
+  [[gnu::cold]] refusal take_from(Ledger& l, unsigned pool, const mask& m) noexcept {
+    if (!l.fits_kernel(m)) {
+      const cpu_id cpu = l.full_kernel(m).first();
+      return this->no_slot(pool, cpu, l.tallest_user(cpu));
+    }
+    l.take_kernel(m);
+    return {};
   }
   void release(unsigned pool, const mask& m) noexcept {
     this->in_pool(pool, [&](auto& l) { l.release_kernel(m); });
   }
 
-  refusal place_on(breakpoint_type& b, const mask& m) noexcept {
+  [[gnu::always_inline]] refusal place_on(breakpoint_type& b, const mask& m) noexcept {
     return this->on_each(
         m, [&](row_type& r, cpu_id cpu) { return place(b, r, cpu); }, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
   }
 
-  static void aim(image& wish, slot_id s, breakpoint_type& b, const typename System::setting& setting, std::uint32_t generation,
-                  bool on) noexcept {
-    wish.settings[s] = setting;
-    wish.holders[s] = &b;
-    wish.generations[s] = generation;
-    wish.on[s] = static_cast<std::uint8_t>(on);
-    wish.kernel = row_type::bit(s);
-  }
   bool place(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
     const auto wanted = b.intent_.read();
     const slot_id s = kernel_slot(System::pools[base::pool_of(wanted.setting)], r.kernel);
@@ -264,17 +288,13 @@ class kernel_side : public posted_side<System> {
   /// Takes a slot that neither the kernel nor the running task holds.
   bool occupy(breakpoint_type& b, row_type& r, cpu_id cpu, slot_id s, const typename System::setting& setting,
               std::uint32_t generation, bool on, if_it_fails then) noexcept {
-    image wish;
-    aim(wish, s, b, setting, generation, on);
-    return r.change(this->system_, cpu, wish, wish.kernel, nullptr, then);
+    return r.occupy(this->system_, cpu, s, b, setting, generation, on, nullptr, then);
   }
   bool remove(breakpoint_type& b, row_type& r, cpu_id cpu) noexcept {
     return drop(r, cpu, row_type::bit(r.slot_of(&b)), if_it_fails::go_on);
   }
   bool drop(row_type& r, cpu_id cpu, slot_mask freed, if_it_fails then) noexcept {
-    image wish;
-    wish.kernel = 0;
-    return this->change_and_repack(r, cpu, wish, freed, then);
+    return r.vacate(this->system_, cpu, freed, false, this->seated(r, cpu), then);
   }
   /// Takes slot `to`, then frees slot `from`, which is of another pool. In between it has both, so that a handler's enable or
   /// disable finds it whenever it comes.

@@ -110,9 +110,14 @@ class ledger {
   constexpr void change_wide(unsigned before, unsigned after, Pins pins) noexcept {
     if (before != 0) --tasks_at_[before - 1];
     if (after != 0) ++tasks_at_[after - 1];
-    if (after > widest_) widest_ = after;
-    while (widest_ != 0 && tasks_at_[widest_ - 1] == 0) --widest_;
+    look_at(after);
     pins([&](cpu_id cpu, unsigned pinned) { move_pinned(cpu, before + pinned, after + pinned); });
+  }
+  /// What change_wide() does, for many changes that were noted elsewhere: so many more tasks, modulo 2^32, have `wide` wide slots
+  /// and none pinned. Right once all notes are in.
+  constexpr void add_tasks(unsigned wide, std::uint32_t tasks) noexcept {
+    tasks_at_[wide - 1] += tasks;
+    look_at(wide);
   }
   /// True when a task with `wide` wide slots fits on `cpu` with `pinned_after` pinned there.
   [[nodiscard]] constexpr bool fits_pinned(cpu_id cpu, unsigned wide, unsigned pinned_after) const noexcept {
@@ -163,6 +168,11 @@ class ledger {
     for (unsigned j = widest_; j < pinned_top(); ++j) blocks(j + 1, pinned_[j].words());
   }
 
+  /// The number of tasks at this level, or the one below, has changed.
+  constexpr void look_at(unsigned wide) noexcept {
+    if (wide > widest_) widest_ = wide;
+    while (widest_ != 0 && tasks_at_[widest_ - 1] == 0) --widest_;
+  }
   constexpr void lower_top() noexcept {
     while (kernel_top_ != 0 && kernel_[kernel_top_ - 1].none()) --kernel_top_;
   }

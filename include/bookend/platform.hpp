@@ -16,8 +16,8 @@ using call = void (*)(void* argument, cpu_id cpu) noexcept;
 ///   traps_off         the guard: until traps_restore(token) there is no cross-call, task switch or migration on this CPU. It
 ///                     nests, and need not (cannot) hold off debug traps and NMI.
 ///   run_on            runs f(argument, cpu) once on each CPU of the mask, under the guard, never inside a trap dispatch or a
-///                     task switch, and returns when all have run. Called with the owner lock held, and only with CPUs that are
-///                     online. Stores before it are seen in it; stores in it are seen after it.
+///                     task switch, and returns when all have run. Called with the owner lock held (or its shared side: has_stripes),
+///                     and only with CPUs that are online. Stores before it are seen in it; stores in it are seen after it.
 ///   may_watch         may this side watch these bytes? User requests: user addresses only, both ends (the range never wraps).
 ///                     Everybody: not what runs while a debug trap is delivered (entry code, descriptor tables, stacks).
 ///   step_past         lets the interrupted instruction run once without its execution breakpoints (x86: RF).
@@ -53,6 +53,24 @@ template <class P>
 concept has_try_lock = requires(P p) {
   { p.try_lock() } -> std::same_as<bool>;
 };
+/// User verbs of different tasks need not wait for each other: the owner lock has a shared side, which is theirs (see stripes.hpp).
+/// For systems of many CPUs whose tasks register often; without it every verb takes lock(), and nothing else costs less.
+///   stripes           how many may be on the shared side at once; a constant, since it sizes an array of cache lines. As many as
+///                     CPUs, or some fewer: an exclusive verb visits each.
+///   stripe            where to begin to look for a free one, below `stripes`: this CPU's. Thread context, no guard: a hint.
+///   relax             called again and again by whoever waits for another on the shared side: serves this CPU's cross-calls, and
+///                     lets others run. Thread context, the owner lock held or not.
+/// Then run_on() is called by several threads at once, with or without the lock held, and on_verb() too. On machines whose
+/// register writes can fail the shared side is not used.
+template <class P>
+concept has_stripes = requires(P p) {
+  requires(P::stripes > 0);
+  { p.stripe() } -> std::same_as<unsigned>;
+  p.relax();
+};
+/// The shared side exists.
+template <class S>
+inline constexpr bool can_share = has_stripes<S> && !can_fail<S>;
 /// Narrows the cross-calls of a user breakpoint to CPUs where its task may be running. Without it: every online CPU. Every CPU
 /// where the task is current, or is being switched in or out, must be in the answer: the scheduler stores what cpus_of() reads
 /// before it calls switch_to(), with a full barrier between (the store and the loads in switch_to must not pass each other).
@@ -94,7 +112,8 @@ struct event {
   const char* name;  ///< the breakpoint's; "" for tasks and CPUs
   refusal outcome;
 };
-/// on_verb(event) is called at the end of each everywhere verb, thread context, owner lock held. It must not call verbs.
+/// on_verb(event) is called at the end of each everywhere verb, thread context, owner lock (or its shared side) held. It must not
+/// call verbs.
 template <class P>
 concept has_observer = requires(P p, const event& e) { p.on_verb(e); };
 

@@ -39,10 +39,8 @@ class posted_side : public shelf<System> {
   }
 
   // tests/models/post.pml: post; the fence: tests/models/online.pml.
-  /// Under the claim: changes the intent, takes it over here, and asks the other CPUs to. Under the guard, or in a trap.
-  template <class Change>
-  ticket<System> publish(breakpoint_type& b, Change change) noexcept {
-    const ticket<System> done{&b, change(b.intent_)};
+  /// Under the claim, once the intent has changed: takes it over here, and asks the other CPUs to. Under the guard, or in a trap.
+  ticket<System> publish(breakpoint_type& b, std::uint32_t generation) noexcept {
     // A CPU that comes online now either is seen below, or sees the change.
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     mask behind = b.cpus_ & this->online_now();
@@ -52,7 +50,7 @@ class posted_side : public shelf<System> {
       if (behind.test(cpu) && (!r.online() || r.catch_up(this->system_, cpu, r.slots_of(&b)))) behind.clear(cpu);
     }
     if (behind.any()) this->system_.post_on(behind);
-    return done;
+    return {&b, generation};
   }
 
   /// Under the guard or in a trap; the breakpoint is claimed. Its storage stays in use until somebody reaps.
@@ -69,8 +67,13 @@ class posted_side : public shelf<System> {
     return __atomic_exchange_n(&leaving_, static_cast<breakpoint_type*>(nullptr), __ATOMIC_ACQUIRE);
   }
 
+  /// True when the next departed() names one. Any context.
+  [[nodiscard]] bool any_departed() const noexcept {
+    return can_post<System> && __atomic_load_n(&leaving_, __ATOMIC_RELAXED) != nullptr;
+  }
+
   /// The first CPU that has not got the change; max_cpus if there is none. Any context.
-  [[nodiscard]] cpu_id first_behind(const ticket<System>& t) const noexcept {
+  [[nodiscard, gnu::noinline]] cpu_id first_behind(const ticket<System>& t) const noexcept {
     const auto& b = *t.breakpoint;
     for (cpu_id cpu : base::copy_of(b.cpus_) & this->online_now())
       if (this->rows_[cpu].behind(&b, t.generation)) return cpu;
@@ -92,59 +95,47 @@ class post_view {
   constexpr explicit post_view(posted_side<System>& s) noexcept : side_(&s) {}
 
   /// Armed on all its CPUs, those too that here-verbs had disarmed.
-  [[nodiscard]] result<ticket<System>> enable(kernel_breakpoint<System>& b) const noexcept { return turn(b, true); }
+  [[nodiscard]] result<ticket<System>> enable(kernel_breakpoint<System>& b) const noexcept { return post(b, {.on = true}); }
   /// Silent on this CPU at once. The slots stay its own.
-  [[nodiscard]] result<ticket<System>> disable(kernel_breakpoint<System>& b) const noexcept { return turn(b, false); }
+  [[nodiscard]] result<ticket<System>> disable(kernel_breakpoint<System>& b) const noexcept { return post(b, {.on = false}); }
   /// Watches something else, in the same slots; disabled stays disabled. Also refused as the backend and may_watch do, and as
   /// unsupported if the new setting needs another pool.
   [[nodiscard]] result<ticket<System>> modify(kernel_breakpoint<System>& b, const request& q) const noexcept {
-    const auto encoded = System::encode(q);
-    if (const reason no = side_->accept(side::kernel, q, encoded); no != reason::granted) return no;
-    return claimed(b, [&]() -> result<ticket<System>> {
-      const bool stays = System::pool_of(b.intent_.read().setting) == System::pool_of(encoded.value());
-      const result<ticket<System>> t = !stays ? result<ticket<System>>(reason::unsupported)
-                                              : side_->publish(b, [&](auto& intent) { return intent.aim(encoded.value()); });
-      side_->leave_in(b, breakpoint_type::registered);
-      return t;
-    });
+    const auto encoded = side_->accepted(side::kernel, q);
+    if (!encoded) return encoded.why();
+    return post(b, {.to = &encoded.value()});
   }
   /// Silent on this CPU at once, on the others when settled; no verb finds it any more. Its slots are given back by the next
   /// everywhere verb or by reap(): when it is idle(), no handler of it runs or will run, and its storage is free. The way to
   /// unregister from a handler, its own breakpoint included.
   [[nodiscard]] result<ticket<System>> unregister_breakpoint(kernel_breakpoint<System>& b) const noexcept {
-    return claimed(b, [&]() -> result<ticket<System>> {
-      const auto t = side_->publish(b, [](auto& intent) { return intent.turn(false); });
-      side_->depart(b);
-      return t;
-    });
+    return post(b, {.leaves = true});
   }
 
  private:
   using breakpoint_type = kernel_breakpoint<System>;
-  [[nodiscard]] result<ticket<System>> turn(breakpoint_type& b, bool on) const noexcept {
-    return claimed(b, [&]() -> result<ticket<System>> {
-      const auto t = side_->publish(b, [&](auto& intent) { return intent.turn(on); });
-      side_->leave_in(b, breakpoint_type::registered);
-      return t;
-    });
-  }
-  template <class Body>
-  [[nodiscard]] result<ticket<System>> claimed(breakpoint_type& b, Body body) const noexcept {
+  struct change {
+    const typename System::setting* to = nullptr;  // null: it is turned on or off
+    bool on = false;
+    bool leaves = false;
+  };
+  [[nodiscard]] result<ticket<System>> post(breakpoint_type& b, change c) const noexcept {
     System& sys = side_->system_;
     const auto token = sys.traps_off();
-    result<ticket<System>> t = reason::not_registered;
-    switch (side_->try_claim(b)) {
-      case breakpoint_type::registered:
-        t = body();
-        break;
-      case breakpoint_type::claimed:
-        t = reason::would_block;
-        break;
-      default:
-        break;
-    }
+    const auto t = claim_and_post(b, c);
     sys.traps_restore(token);
     return t;
+  }
+  [[nodiscard]] result<ticket<System>> claim_and_post(breakpoint_type& b, change c) const noexcept {
+    const std::uint32_t was = side_->try_claim(b);
+    if (was != breakpoint_type::registered) return was == breakpoint_type::claimed ? reason::would_block : reason::not_registered;
+    result<ticket<System>> t = reason::unsupported;
+    if (c.to == nullptr || stays(b, *c.to)) t = side_->publish(b, c.to != nullptr ? b.intent_.aim(*c.to) : b.intent_.turn(c.on));
+    c.leaves ? side_->depart(b) : side_->leave_in(b, breakpoint_type::registered);
+    return t;
+  }
+  [[nodiscard]] static bool stays(const breakpoint_type& b, const typename System::setting& to) noexcept {
+    return pool_count<System> == 1 || System::pool_of(b.intent_.read().setting) == System::pool_of(to);
   }
   posted_side<System>* side_;
 };

@@ -46,12 +46,12 @@ struct refusal {
   std::uint16_t user_held = 0;    ///< slots held there by users: for a user request by its own task, else by the tallest task
   std::uint32_t pool = 0;         ///< the pool that was full; meaningful for no_slot
 
-  constexpr refusal() noexcept = default;
-  constexpr refusal(reason r) noexcept : why(r) {}
-  constexpr refusal(reason r, cpu_id where) noexcept : why(r), cpu(where) {}
-  constexpr explicit operator bool() const noexcept { return why != reason::granted; }
+  [[gnu::always_inline]] constexpr refusal() noexcept = default;
+  [[gnu::always_inline]] constexpr refusal(reason r) noexcept : why(r) {}
+  [[gnu::always_inline]] constexpr refusal(reason r, cpu_id where) noexcept : why(r), cpu(where) {}
+  [[gnu::always_inline]] constexpr explicit operator bool() const noexcept { return why != reason::granted; }
 };
-static_assert(sizeof(refusal) <= 16);
+static_assert(sizeof(refusal) == 16);
 
 /// A value or the reason there is none. `if (auto r = encode(q)) use(r.value()); else return r.why();`
 template <class T>
@@ -63,7 +63,7 @@ class [[nodiscard]] result {
   constexpr explicit operator bool() const noexcept { return why_ == reason::granted; }
   [[nodiscard]] constexpr reason why() const noexcept { return why_; }
   /// Precondition: there is a value.
-  [[nodiscard]] constexpr const T& value() const noexcept {
+  [[nodiscard, gnu::always_inline]] constexpr const T& value() const noexcept {
     BOOKEND_ASSERT(why_ == reason::granted, "value() of a refusal");
     return value_;
   }

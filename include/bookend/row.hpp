@@ -48,20 +48,42 @@ class alignas(64) row : public row_registers<System> {
     return m & kernel;
   }
   /// Precondition: it holds one.
-  [[nodiscard]] constexpr slot_id slot_of(const void* holder) const noexcept { return detail::lowest_bit(slots_of(holder)); }
+  [[nodiscard, gnu::always_inline]] constexpr slot_id slot_of(const void* holder) const noexcept {
+    return detail::lowest_bit(slots_of(holder));
+  }
 
-  /// Makes the slots of `which` as the kernel wishes; a slot that it lets go of is free. `running`: a task whose breakpoints are
-  /// placed anew in the same go; null: users stay where they are.
-  bool change(System& sys, cpu_id cpu, const image& wish, slot_mask which, const task<System>* running,
-              if_it_fails then) noexcept {
-    return change_by(sys, cpu, which, then, [&] {
-      become(wish, which);
-      if (running != nullptr) place_users(*running, cpu);
-    });
+  // Where `running` is a task, its breakpoints are placed anew in the same go; null: users stay where they are.
+
+  /// A kernel breakpoint takes a slot that the kernel does not hold.
+  [[gnu::noinline]] bool occupy(System& sys, cpu_id cpu, slot_id s, kernel_breakpoint<System>& b, const setting& to,
+                                std::uint32_t generation, bool wanted, const task<System>* running, if_it_fails then) noexcept {
+    const auto was = before();
+    edit(bit(s));
+    hold(s, &b, to, generation, static_cast<std::uint8_t>(wanted));
+    detail::compiler_barrier();
+    kernel |= bit(s);
+    edited(bit(s));
+    if (running != nullptr) place_users(*running, cpu);
+    return changed(sys, cpu, was, bit(s), then);
+  }
+  /// Slots are free again; or, with `withhold`, nobody's from now on.
+  [[gnu::noinline]] bool vacate(System& sys, cpu_id cpu, slot_mask which, bool withhold, const task<System>* running,
+                                if_it_fails then) noexcept {
+    const auto was = before();
+    edit(which);
+    each_slot(which, [&](slot_id s) { let_go(s); });
+    if (withhold) this->withheld_ |= which;
+    detail::compiler_barrier();
+    kernel = withhold ? kernel | which : kernel & ~which;
+    edited(which);
+    if (running != nullptr) place_users(*running, cpu);
+    return changed(sys, cpu, was, which, then);
   }
   /// Makes the user side that of `t`.
   bool seat(System& sys, cpu_id cpu, const task<System>& t, if_it_fails then) noexcept {
-    return change_by(sys, cpu, 0, then, [&] { place_users(t, cpu); });
+    const auto was = before();
+    place_users(t, cpu);
+    return changed(sys, cpu, was, 0, then);
   }
 
   /// Arms or disarms slots; reservation, address and setting stay. At most one control write.
@@ -199,15 +221,20 @@ class alignas(64) row : public row_registers<System> {
   }
 
  private:
+  /// What a change needs to be undone; nothing where it never is.
+  struct nothing {};
+  [[nodiscard]] auto before() const noexcept {
+    if constexpr (can_fail<System>)
+      return image(*this);
+    else
+      return nothing{};
+  }
   /// Users' slots before and after are always part of what is changed.
-  template <class Do>
-  bool change_by(System& sys, cpu_id cpu, slot_mask which, if_it_fails then, Do change) noexcept {
+  bool changed(System& sys, cpu_id cpu, const auto& was, slot_mask which, if_it_fails then) noexcept {
     if constexpr (can_fail<System>) {
-      const image was = *this;
       const auto all = [&] { return which | was.user | user; };
-      return attempt(sys, cpu, all, then, change, [&] { restore(was, all()); });
+      return attempt(sys, cpu, all, then, [] {}, [&] { restore(was, all()); });
     } else {
-      change();
       return this->flush(sys, cpu);
     }
   }
@@ -248,7 +275,7 @@ class alignas(64) row : public row_registers<System> {
     this->edit_ |= which;
     this->bump();
   }
-  void edited(slot_mask which) noexcept {
+  [[gnu::always_inline]] void edited(slot_mask which) noexcept {
     detail::compiler_barrier();
     this->edit_ &= ~which;
     this->bump();
@@ -263,23 +290,8 @@ class alignas(64) row : public row_registers<System> {
     detail::store_release(on[s], std::uint8_t{0});
   }
 
-  void become(const image& wish, slot_mask which) noexcept {
-    edit(which);
-    const slot_mask held = which & wish.kernel;
-    this->withheld_ &= ~which;
-    each_slot(which, [&](slot_id s) {
-      if ((held & bit(s)) != 0 && wish.holders[s] != nullptr)
-        return hold(s, wish.holders[s], wish.settings[s], wish.generations[s], wish.on[s]);
-      let_go(s);
-      if ((held & bit(s)) != 0) this->withheld_ |= bit(s);
-    });
-    detail::compiler_barrier();
-    kernel = (kernel & ~which) | held;
-    edited(which);
-  }
-
   /// The task's breakpoints for this CPU into the lowest slots that the kernel does not hold.
-  void place_users(const task<System>& t, cpu_id cpu) noexcept {
+  [[gnu::noinline]] void place_users(const task<System>& t, cpu_id cpu) noexcept {
     const slot_mask all = all_slots<System> & ~kernel;
     const slot_mask were = user;
     edit(all);
@@ -298,12 +310,14 @@ class alignas(64) row : public row_registers<System> {
 
   /// Everything of these slots as it was.
   void restore(const image& was, slot_mask which) noexcept {
-    become(was, which & (kernel | was.kernel));
     edit(which);
-    each_slot(which & (user | was.user) & ~was.kernel, [&](slot_id s) {
-      if ((was.user & bit(s)) != 0) return hold(s, was.holders[s], was.settings[s], was.generations[s], was.on[s]);
+    this->withheld_ &= ~(which & ~was.kernel);
+    each_slot(which, [&](slot_id s) {
+      if (((was.kernel | was.user) & bit(s)) != 0) return hold(s, was.holders[s], was.settings[s], was.generations[s], was.on[s]);
       let_go(s);
     });
+    detail::compiler_barrier();
+    kernel = (kernel & ~which) | (was.kernel & which);
     user = was.user;
     edited(which);
   }

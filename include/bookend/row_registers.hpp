@@ -55,7 +55,7 @@ class row_registers : public row_image<System> {
   /// Slots that the hardware may have on although the row does not wish it: a control write has failed.
   [[nodiscard]] constexpr slot_mask stuck() const noexcept { return can_fail<System> && is_.dirty ? lit_ : 0; }
   /// Changes with every wish: what was read of the row between two equal ones is of one moment.
-  [[nodiscard]] constexpr std::uint32_t version() const noexcept { return detail::load_relaxed(version_); }
+  [[nodiscard, gnu::always_inline]] constexpr std::uint32_t version() const noexcept { return detail::load_relaxed(version_); }
   /// A verb is rewriting some slot: whoever interrupted it must not rewrite another.
   [[nodiscard]] constexpr bool editing() const noexcept { return edit_ != 0; }
   [[nodiscard]] constexpr bool online() const noexcept { return is_.online != 0; }
@@ -128,7 +128,7 @@ class row_registers : public row_image<System> {
   }
 
   /// Every change of a wish is followed by this, so that a flush that it interrupted looks again.
-  void bump() noexcept {
+  [[gnu::always_inline]] void bump() noexcept {
     detail::compiler_barrier();
     version_ = version_ + 1;
     detail::compiler_barrier();

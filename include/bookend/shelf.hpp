@@ -5,6 +5,7 @@
 #include <bookend/hit.hpp>
 #include <bookend/ledger.hpp>
 #include <bookend/row.hpp>
+#include <bookend/stripes.hpp>
 
 namespace bookend {
 
@@ -26,7 +27,6 @@ class shelf {
  public:
   using mask = cpumask<System::max_cpus>;
   using row_type = row<System>;
-  using image = row_image<System>;
 
   template <class... Args>
   constexpr explicit shelf(Args&&... args) : system_(static_cast<Args&&>(args)...) {}
@@ -48,37 +48,37 @@ class shelf {
     return *r;
   }
 
-  /// The owner lock, for a scope.
-  class owner {
+  // The owner lock. Whoever is on its shared side has left it by then.
+
+  void own() noexcept {
+    system_.lock();
+    if constexpr (can_share<System>) stripes_.close(system_, into_ledger());
+  }
+  [[nodiscard]] bool try_own() noexcept {
+    if (!system_.try_lock()) return false;
+    if constexpr (can_share<System>)
+      if (!stripes_.try_close(into_ledger())) return system_.unlock(), false;
+    return true;
+  }
+  void disown() noexcept {
+    if constexpr (can_share<System>) stripes_.open();
+    system_.unlock();
+  }
+  /// What a verb does last, whichever way it ends.
+  class ending {
    public:
-    explicit owner(shelf& s) noexcept : system_(s.system_) { system_.lock(); }
-    struct taken {};
-    owner(shelf& s, taken) noexcept : system_(s.system_) {}
-    ~owner() { system_.unlock(); }
-    owner(const owner&) = delete;
-    owner& operator=(const owner&) = delete;
+    explicit ending(shelf& s) noexcept : shelf_(s) {}
+    ~ending() { shelf_.disown(); }
+    ending(const ending&) = delete;
+    ending& operator=(const ending&) = delete;
 
    private:
-    System& system_;
+    shelf& shelf_;
   };
-  /// Runs a verb's body under the lock.
-  template <class Body>
-  auto owned(Body body) noexcept {
-    expect_thread();
-    const owner lock(*this);
-    return body();
-  }
-  template <class Body>
-  refusal owned(verb what, const char* name, Body body) noexcept {
-    return owned([&] { return told(what, name, body()); });
-  }
-  /// The same if the lock is free, else would_block.
-  template <class Body>
-  refusal tried(verb what, const char* name, Body body) noexcept {
-    expect_thread();
-    if (!system_.try_lock()) return reason::would_block;
-    const owner lock(*this, typename owner::taken{});
-    return told(what, name, body());
+  /// What was noted on the shared side.
+  auto into_ledger() noexcept {
+    return
+        [this](unsigned pool, unsigned wide, std::uint32_t tasks) { in_pool(pool, [&](auto& l) { l.add_tasks(wide, tasks); }); };
   }
   refusal told(verb what, const char* name, const refusal& no) noexcept {
     if constexpr (has_observer<System>) system_.on_verb(event{what, name, no});
@@ -101,19 +101,25 @@ class shelf {
       denied = denied || r.bytes().overlaps({reinterpret_cast<std::uint64_t>(this), sizeof *this});
     return denied ? reason::forbidden : reason::granted;
   }
+  /// The same for a verb that takes its time: the setting, or why there is none.
+  [[nodiscard, gnu::noinline]] result<typename System::setting> accepted(side who, const request& r) noexcept {
+    const auto encoded = System::encode(r);
+    if (const reason no = accept(who, r, encoded); no != reason::granted) return no;
+    return encoded;
+  }
   [[nodiscard]] static constexpr unsigned pool_of(const typename System::setting& s) noexcept {
     return static_cast<unsigned>(System::pool_of(s));
   }
 
   /// Calls f(ledger) with the ledger of a pool. One pool: no branch.
   template <unsigned Pool = 0, class F>
-  auto in_pool(unsigned pool, F f) noexcept {
+  [[gnu::always_inline]] auto in_pool(unsigned pool, F f) noexcept {
     if constexpr (Pool + 1 < pool_count<System>)
       if (pool != Pool) return in_pool<Pool + 1>(pool, f);
     return f(static_cast<detail::ledgers<System, Pool>&>(ledgers_).own);
   }
 
-  [[nodiscard]] refusal no_slot(unsigned pool, cpu_id cpu, unsigned users) noexcept {
+  [[nodiscard, gnu::cold]] refusal no_slot(unsigned pool, cpu_id cpu, unsigned users) noexcept {
     refusal no(reason::no_slot, cpu);
     no.pool = pool;
     no.kernel_held = static_cast<std::uint16_t>(in_pool(pool, [&](auto& l) { return l.kernel_held(cpu); }));
@@ -129,9 +135,9 @@ class shelf {
     else
       return rows_[cpu].current;
   }
-  /// Changes the slots of `which` to what `wish` has of the kernel there, and repacks the running task's in the same go.
-  bool change_and_repack(row_type& r, cpu_id cpu, const image& wish, slot_mask which, if_it_fails then) noexcept {
-    return r.change(system_, cpu, wish, which, r.user != 0 ? current_of(cpu) : nullptr, then);
+  /// The task whose breakpoints have to make way, or may move down, when the kernel's change; null if there is none.
+  [[nodiscard]] const task<System>* seated(const row_type& r, cpu_id cpu) noexcept {
+    return r.user != 0 ? current_of(cpu) : nullptr;
   }
 
   // Many CPUs, all or nothing. Under the owner lock.
@@ -139,7 +145,7 @@ class shelf {
   /// Runs step(row, cpu) -> bool for each CPU of m: on the CPU if it is online, else here. Where steps can fail and one does,
   /// undo(row, cpu) -> bool runs for those that had succeeded, and the refusal names the first CPU that failed.
   template <class Step, class Undo>
-  refusal on_each(const mask& m, Step step, Undo undo) noexcept {
+  [[gnu::always_inline]] refusal on_each(const mask& m, Step step, Undo undo) noexcept {
     if constexpr (!can_fail<System>) {
       (void)undo;
       (void)run(m, step);
@@ -153,31 +159,38 @@ class shelf {
   }
 
   /// The refusal of a verb that has gone on where registers took no writes.
-  [[nodiscard]] static refusal hardware_on(const mask& failed) noexcept {
+  [[nodiscard, gnu::always_inline]] static refusal hardware_on(const mask& failed) noexcept {
     return failed.none() ? refusal{} : refusal{reason::hardware, failed.first()};
   }
 
   /// Runs step(row, cpu) -> bool for each CPU of m; the answer is where it said false.
   template <class Step>
-  mask run(const mask& m, Step step) noexcept {
-    struct context {
-      shelf* self;
-      Step* step;
-    } c{this, &step};
-    const auto once = [](void* argument, cpu_id cpu) noexcept {
-      auto& k = *static_cast<context*>(argument);
-      row_type& r = k.self->rows_[cpu];
-      [[maybe_unused]] const bool good = (*k.step)(r, cpu);
-      if constexpr (can_fail<System>) r.undo.failed = !good;
-    };
-    const mask remote = m & online_;  // under the lock it stands
-    if (remote.any()) system_.run_on(remote, once, &c);
-    for (cpu_id cpu : m - online_) once(&c, cpu);
+  [[gnu::always_inline]] mask run(const mask& m, Step step) noexcept {
+    context<Step> c{this, &step};
+    call_on(m, take_step<Step>, &c);
     mask failed;
     if constexpr (can_fail<System>)
       for (cpu_id cpu : m)
         if (rows_[cpu].undo.failed) failed.set(cpu);
     return failed;
+  }
+  template <class Step>
+  struct context {
+    shelf* self;
+    Step* step;
+  };
+  template <class Step>
+  [[gnu::cold]] static void take_step(void* argument, cpu_id cpu) noexcept {
+    auto& c = *static_cast<context<Step>*>(argument);
+    row_type& r = c.self->rows_[cpu];
+    [[maybe_unused]] const bool good = (*c.step)(r, cpu);
+    if constexpr (can_fail<System>) r.undo.failed = !good;
+  }
+  /// Once for all verbs: it is the same code for each.
+  [[gnu::noinline]] void call_on(const mask& m, call once, void* argument) noexcept {
+    const mask remote = m & online_;  // under the lock it stands
+    if (remote.any()) system_.run_on(remote, once, argument);
+    for (cpu_id cpu : m - online_) once(argument, cpu);
   }
 
   // Masks that the lock's owner writes while others read them, a word at a time: nobody needs two words of one moment.
@@ -202,6 +215,7 @@ class shelf {
   row_type rows_[System::max_cpus]{};
   detail::ledgers<System> ledgers_{};
   mask online_{};
+  [[no_unique_address]] stripes<System> stripes_{};
 };
 
 }  // namespace bookend

@@ -37,11 +37,11 @@ class slot_manager : public user_side<System> {
   /// (misaligned, bad_length, unsupported, ...); forbidden; no_slot, naming the first CPU in the way and what is held there.
   [[nodiscard]] refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(),
                                             start how = start::enabled) noexcept {
-    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, r, cpus, how); });
+    return this->owned(verb::register_breakpoint, b, [&] { return this->do_register(b, r, cpus, how); });
   }
   /// Wide: wherever `t` runs. Refused as above; a task never competes with another task. The request is checked as the user's.
   [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, start how = start::enabled) noexcept {
-    return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, how); });
+    return this->owned(verb::register_breakpoint, b, [&] { return this->do_register(b, t, r, how); }, &t);
   }
   /// Pinned: while `t` runs on one CPU. Also refused as bad_cpu.
   [[nodiscard]] refusal register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where,
@@ -53,7 +53,7 @@ class slot_manager : public user_side<System> {
   /// longer take writes it says hardware, and the breakpoint is unregistered all the same.
   template <class Breakpoint>
   refusal unregister_breakpoint(Breakpoint& b) noexcept {
-    return this->owned(verb::unregister_breakpoint, b.name(), [&] { return this->do_unregister(b); });
+    return this->owned(verb::unregister_breakpoint, b, [&] { return this->do_unregister(b); });
   }
 
   // Reservation kept.
@@ -61,23 +61,23 @@ class slot_manager : public user_side<System> {
   /// Arms it on all its CPUs, those too that here-verbs had disarmed. Refused: not_registered.
   template <class Breakpoint>
   refusal enable(Breakpoint& b) noexcept {
-    return this->owned(verb::enable, b.name(), [&] { return this->do_set_on(b, true); });
+    return this->owned(verb::enable, b, [&] { return this->do_set_on(b, true); });
   }
   /// Silent on all its CPUs when it returns; the slots stay its own and are handed to nobody. Refused: not_registered.
   template <class Breakpoint>
   refusal disable(Breakpoint& b) noexcept {
-    return this->owned(verb::disable, b.name(), [&] { return this->do_set_on(b, false); });
+    return this->owned(verb::disable, b, [&] { return this->do_set_on(b, false); });
   }
   /// Watches something else from now on, in place: disabled stays disabled, and the slots stay its own unless the new setting
   /// is of another pool, whose slots are then taken first. Refused: not_registered; everything that registering refuses.
   template <class Breakpoint>
   [[nodiscard]] refusal modify(Breakpoint& b, const request& r) noexcept {
-    return this->owned(verb::modify, b.name(), [&] { return this->do_modify(b, r); });
+    return this->owned(verb::modify, b, [&] { return this->do_modify(b, r); });
   }
   /// Another cpumask: armed on the new CPUs first (if it was last enabled everywhere), then taken from those left out; CPUs in
   /// both see nothing. Refused: not_registered; empty_mask; no_slot.
   [[nodiscard]] refusal move(kernel_breakpoint& b, const mask& cpus) noexcept {
-    return this->owned(verb::move, b.name(), [&] { return this->do_move(b, cpus); });
+    return this->owned(verb::move, b, [&] { return this->do_move(b, cpus); });
   }
 
   // The same, for those who would rather not wait for the lock: would_block if it is taken.
@@ -86,13 +86,13 @@ class slot_manager : public user_side<System> {
                                                 start how = start::enabled) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, r, cpus, how); });
+    return this->tried(verb::register_breakpoint, b, [&] { return this->do_register(b, r, cpus, how); });
   }
   [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r,
                                                 start how = start::enabled) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, how); });
+    return this->tried(verb::register_breakpoint, b, [&] { return this->do_register(b, t, r, how); }, &t);
   }
   [[nodiscard]] refusal try_register_breakpoint(user_breakpoint& b, task& t, const request& r, pinned where,
                                                 start how = start::enabled) noexcept
@@ -104,30 +104,30 @@ class slot_manager : public user_side<System> {
   [[nodiscard]] refusal try_unregister_breakpoint(Breakpoint& b) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::unregister_breakpoint, b.name(), [&] { return this->do_unregister(b); });
+    return this->tried(verb::unregister_breakpoint, b, [&] { return this->do_unregister(b); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_enable(Breakpoint& b) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::enable, b.name(), [&] { return this->do_set_on(b, true); });
+    return this->tried(verb::enable, b, [&] { return this->do_set_on(b, true); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_disable(Breakpoint& b) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::disable, b.name(), [&] { return this->do_set_on(b, false); });
+    return this->tried(verb::disable, b, [&] { return this->do_set_on(b, false); });
   }
   template <class Breakpoint>
   [[nodiscard]] refusal try_modify(Breakpoint& b, const request& r) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::modify, b.name(), [&] { return this->do_modify(b, r); });
+    return this->tried(verb::modify, b, [&] { return this->do_modify(b, r); });
   }
   [[nodiscard]] refusal try_move(kernel_breakpoint& b, const mask& cpus) noexcept
     requires has_try_lock<System>
   {
-    return this->tried(verb::move, b.name(), [&] { return this->do_move(b, cpus); });
+    return this->tried(verb::move, b, [&] { return this->do_move(b, cpus); });
   }
 
   // Tasks. The scheduler's own call, switch_to, is on the views.
@@ -141,14 +141,14 @@ class slot_manager : public user_side<System> {
   /// runs.
   template <class StorageFor>
   void on_fork(const task& parent, task& child, StorageFor storage_for) noexcept {
-    (void)this->owned(verb::fork, "", [&]() -> refusal {
+    (void)this->owned(verb::fork, parent, [&]() -> refusal {
       this->do_fork(parent, child, storage_for);
       return {};
     });
   }
   /// The address space is gone: unregisters all of the task's breakpoints.
   void on_exec(task& t) noexcept {
-    (void)this->owned(verb::flush, "", [&] { return this->do_flush(t); });
+    (void)this->owned(verb::flush, t, [&] { return this->do_flush(t); });
   }
   /// The same for a task that ends. Its storage is free once it is no longer current anywhere.
   void on_exit(task& t) noexcept { on_exec(t); }

@@ -27,7 +27,7 @@ struct snapshot {
 
 /// The row as a snapshot. On that CPU under its guard, or while it is offline.
 template <class System>
-void copy(snapshot<System>& to, const row<System>& from, cpu_id cpu) noexcept {
+[[gnu::cold]] void copy(snapshot<System>& to, const row<System>& from, cpu_id cpu) noexcept {
   to.cpu = cpu;
   to.online = from.online();
   to.away = from.away();

@@ -2,15 +2,16 @@
 // include/bookend/user_side.hpp — the everywhere verbs of user breakpoints and tasks. Bodies; the promises stand in
 // slot_manager.hpp.
 #pragma once
-#include <bookend/kernel_side.hpp>
+#include <bookend/shared_side.hpp>
 
 namespace bookend {
 
-/// Every function runs under the owner lock and answers with nothing changed when it refuses.
+/// Every do_ function runs under the owner lock, or on its shared side with its task claimed, and answers with nothing changed when
+/// it refuses.
 template <class System>
-class user_side : public kernel_side<System> {
+class user_side : public shared_side<System> {
  protected:
-  using base = kernel_side<System>;
+  using base = shared_side<System>;
   using base::base;
   using base::do_modify;
   using base::do_register;
@@ -18,21 +19,21 @@ class user_side : public kernel_side<System> {
   using base::do_unregister;
   using typename base::mask;
   using typename base::row_type;
-  using user = user_breakpoint<System>;
-  using task_type = task<System>;
+  using typename base::task_type;
+  using typename base::user;
 
-  refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
+  [[gnu::cold]] refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
     if (b.idle() && to.cpu >= System::max_cpus) return {reason::bad_cpu, to.cpu};
     return do_register_at(b, t, q, to.cpu + 1, how);
   }
-  refusal do_register(user& b, task_type& t, const request& q, start how) noexcept {
+  [[gnu::cold]] refusal do_register(user& b, task_type& t, const request& q, start how) noexcept {
     return do_register_at(b, t, q, user::everywhere, how);
   }
 
-  refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
-    if (!b.idle()) return reason::already_registered;
-    const auto encoded = System::encode(q);
-    if (const refusal no = this->accept(side::user, q, encoded)) return no;
+  [[gnu::cold]] refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
+    if (b.owner_ != nullptr) return reason::already_registered;  // not its state: it may be claimed for this
+    const auto encoded = this->accepted(side::user, q);
+    if (!encoded) return encoded.why();
     const unsigned pool = this->pool_of(encoded.value());
     if (const refusal no = take(t.first_, t, pool, where)) return no;
 
@@ -48,7 +49,7 @@ class user_side : public kernel_side<System> {
     return {};
   }
 
-  refusal do_unregister(user& b) noexcept {
+  [[gnu::cold]] refusal do_unregister(user& b) noexcept {
     if (b.idle()) return reason::not_registered;
     task_type& t = *b.owner_;
     unlink(t, b);
@@ -58,15 +59,15 @@ class user_side : public kernel_side<System> {
     return no;
   }
 
-  refusal do_set_on(user& b, bool wanted) noexcept {
+  [[gnu::cold]] refusal do_set_on(user& b, bool wanted) noexcept {
     if (b.idle()) return reason::not_registered;
     return turn(b, {b.live().setting, b.live().generation, wanted});
   }
 
-  refusal do_modify(user& b, const request& q) noexcept {
+  [[gnu::cold]] refusal do_modify(user& b, const request& q) noexcept {
     if (b.idle()) return reason::not_registered;
-    const auto encoded = System::encode(q);
-    if (const refusal no = this->accept(side::user, q, encoded)) return no;
+    const auto encoded = this->accepted(side::user, q);
+    if (!encoded) return encoded.why();
     task_type& t = *b.owner_;
     const unsigned from = this->pool_of(b.live().setting);
     const unsigned to = this->pool_of(encoded.value());
@@ -78,9 +79,10 @@ class user_side : public kernel_side<System> {
   }
 
   template <class StorageFor>
-  void do_fork(const task_type& parent, task_type& child, StorageFor storage_for) noexcept {
+  [[gnu::cold]] void do_fork(const task_type& parent, task_type& child, StorageFor storage_for) noexcept {
     child.first_ = nullptr;
     for (auto& w : child.wide_) w = 0;
+    if constexpr (can_share<System>) child.busy_ = detail::load_relaxed(parent.busy_);
     for (const user* p = parent.first(); p != nullptr; p = p->next()) {
       user* b = storage_for(*p);
       if (b == nullptr) continue;
@@ -91,9 +93,10 @@ class user_side : public kernel_side<System> {
       enlist(*b, child, p->where_, p->index_, cell.setting, cell.on);
       detail::store_release(b->state_, std::uint32_t{user::registered});
     }
+    if constexpr (can_share<System>) detail::store_release(child.busy_, 0u);  // others may know its breakpoints by now
   }
 
-  refusal do_flush(task_type& t) noexcept {
+  [[gnu::cold]] refusal do_flush(task_type& t) noexcept {
     user* list = t.first_;
     if (list == nullptr) return {};
     detail::store_release(t.first_, static_cast<user*>(nullptr));
@@ -126,36 +129,40 @@ class user_side : public kernel_side<System> {
     return held;
   }
   refusal take(const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+    return this->in_pool(pool, [&](auto& l) { return take_from(l, list, t, pool, where); });
+  }
+  template <class Ledger>
+  [[gnu::cold]] refusal take_from(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
     auto& wide = t.wide_[pool];
-    return this->in_pool(pool, [&](auto& l) -> refusal {
-      if (where == user::everywhere) {
-        const auto pins = pins_of(list, pool);
-        if (!l.fits_wide(wide + 1u, pins)) {
-          const cpu_id cpu = l.full_wide(wide + 1u, pins).first();
-          return this->no_slot(pool, cpu, wide + pinned_held(list, pool, cpu + 1));
-        }
-        l.change_wide(wide, wide + 1u, pins);
-        ++wide;
-      } else {
-        const unsigned held = pinned_held(list, pool, where);
-        if (!l.fits_pinned(where - 1, wide, held + 1)) return this->no_slot(pool, where - 1, wide + held);
-        l.change_pinned(where - 1, wide, held, held + 1);
+    if (where == user::everywhere) {
+      const auto pins = pins_of(list, pool);
+      if (!l.fits_wide(wide + 1u, pins)) {
+        const cpu_id cpu = l.full_wide(wide + 1u, pins).first();
+        return this->no_slot(pool, cpu, wide + pinned_held(list, pool, cpu + 1));
       }
-      return {};
-    });
+      this->recount(l, t, pool, wide, wide + 1u, pins);
+      ++wide;
+    } else {
+      const unsigned held = pinned_held(list, pool, where);
+      if (!l.fits_pinned(where - 1, wide, held + 1)) return this->no_slot(pool, where - 1, wide + held);
+      l.change_pinned(where - 1, wide, held, held + 1);
+    }
+    return {};
   }
   /// `list` is without the breakpoint that gives its slot back, or has it in another pool by now.
   void give(const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+    this->in_pool(pool, [&](auto& l) { give_to(l, list, t, pool, where); });
+  }
+  template <class Ledger>
+  [[gnu::cold]] void give_to(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
     auto& wide = t.wide_[pool];
-    this->in_pool(pool, [&](auto& l) {
-      if (where == user::everywhere) {
-        l.change_wide(wide, wide - 1u, pins_of(list, pool));
-        --wide;
-      } else {
-        const unsigned held = pinned_held(list, pool, where);
-        l.change_pinned(where - 1, wide, held + 1, held);
-      }
-    });
+    if (where == user::everywhere) {
+      this->recount(l, t, pool, wide, wide - 1u, pins_of(list, pool));
+      --wide;
+    } else {
+      const unsigned held = pinned_held(list, pool, where);
+      l.change_pinned(where - 1, wide, held + 1, held);
+    }
   }
 
   static std::uint8_t free_index(const task_type& t, unsigned where) noexcept {
@@ -195,7 +202,7 @@ class user_side : public kernel_side<System> {
 
   // tests/models/switch.pml: owner, reload.
   /// Shows a new cell to the switch, then to where the task runs. When it returns, nobody reads the old one.
-  refusal turn(user& b, const typename user::cell& next) noexcept {
+  [[gnu::cold]] refusal turn(user& b, const typename user::cell& next) noexcept {
     const auto old = b.live_;
     const auto spare = static_cast<std::uint8_t>(1 - old);
     b.cells_[spare] = next;
@@ -220,11 +227,13 @@ class user_side : public kernel_side<System> {
   /// Where the task runs now, its breakpoints are loaded anew. Where it is switched in later, the switch sees the change:
   /// either the switch came first and this reloads, or it comes after this call and reads what was stored before it. Whatever
   /// is taken out of the list is reloaded everywhere: a switch on any CPU may stand on it.
-  refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
-    const mask failed = this->run(reach(t, where), [&](row_type& r, cpu_id cpu) {
-      return this->current_of(cpu) != &t || r.seat(this->system_, cpu, t, then);
-    });
-    return this->hardware_on(failed);
+  [[gnu::always_inline]] refusal reload(const task_type& t, unsigned where, if_it_fails then) noexcept {
+    const mask failed = seat(t, where, then);
+    return can_fail<System> ? this->hardware_on(failed) : refusal{};
+  }
+  [[gnu::noinline]] mask seat(const task_type& t, unsigned where, if_it_fails then) noexcept {
+    return this->run(reach(t, where),
+                     [&](row_type& r, cpu_id cpu) { return this->current_of(cpu) != &t || r.seat(this->system_, cpu, t, then); });
   }
 };
 

@@ -21,6 +21,9 @@ struct big_kernel : bookend::mock::backend<256, 4> {
   }
   static void post_on(const bookend::cpumask<256>& m) noexcept { asm volatile("" : : "r"(m.words()) : "memory"); }
   static bool may_watch(bookend::side, bookend::range r) noexcept { return r.last() < 0x8000'0000'0000; }
+  static constexpr unsigned stripes = 64;
+  static unsigned stripe() noexcept { return __atomic_load_n(&cpu, __ATOMIC_RELAXED) % stripes; }
+  static void relax() noexcept { asm volatile("" : : : "memory"); }
   static inline unsigned cpu = 0;
   static inline bool taken = false;
 };
