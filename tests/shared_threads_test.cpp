@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// tests/shared_threads_test.cpp — many threads register for tasks of their own, beside kernel verbs: never overcommitted, never refused
-// wrongly, nothing lost. Each thread is a CPU, which serves its cross-calls only where it waits for something, as the owner-lock
-// rule has it. Meant for the thread sanitizer, too.
+// tests/shared_threads_test.cpp — many threads register for tasks of their own, beside kernel verbs: never overcommitted, never
+// refused wrongly, nothing lost. Each thread is a CPU, which serves its cross-calls only where it waits for something, as the
+// owner-lock rule has it. Meant for the thread sanitizer, too.
 #include <bookend/bookend.hpp>
 #include <bookend/mock/backend.hpp>
 #include <algorithm>
@@ -209,8 +209,8 @@ TEST_CASE("a kernel's verb that waits for a task's, which waits for a cross-call
 TEST_CASE("threads register for their own tasks, for common ones and for the kernel, fork and exit, beside each other") {
   machine m;
   manager& slots = m.slots;
-  // Of each CPU: a task that only it changes, one whose breakpoints all turn and re-aim, and a child that comes and goes. `common`:
-  // everybody does everything to it.
+  // Of each CPU: a task that only it changes, one whose breakpoints all turn and re-aim, and a child that comes and goes.
+  // `common`: everybody does everything to it.
   struct {
     manager::task own, open;
     manager::user_breakpoint of_own[4], of_open[2], of_child[2];
