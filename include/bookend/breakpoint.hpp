@@ -61,8 +61,8 @@ class breakpoint {
   ~breakpoint() = default;
 #endif
 
-  /// registered: any verb may claim it. claimed: one is at it (a user breakpoint's: on the shared side). leaving: its unregistering
-  /// has been posted, and waits to be reaped.
+  /// registered: any verb may claim it. claimed: one is at it (a user breakpoint's: on the shared side). leaving: its
+  /// unregistering has been posted, and waits to be reaped.
   enum state : std::uint32_t { unused, registered, claimed, leaving };
 
   const char* name_;

@@ -16,8 +16,9 @@ using call = void (*)(void* argument, cpu_id cpu) noexcept;
 ///   traps_off         the guard: until traps_restore(token) there is no cross-call, task switch or migration on this CPU. It
 ///                     nests, and need not (cannot) hold off debug traps and NMI.
 ///   run_on            runs f(argument, cpu) once on each CPU of the mask, under the guard, never inside a trap dispatch or a
-///                     task switch, and returns when all have run. Called with the owner lock held (or its shared side: has_stripes),
-///                     and only with CPUs that are online. Stores before it are seen in it; stores in it are seen after it.
+///                     task switch, and returns when all have run. Called with the owner lock held (or its shared side:
+///                     has_stripes), and only with CPUs that are online. Stores before it are seen in it; stores in it are seen
+///                     after it.
 ///   may_watch         may this side watch these bytes? User requests: user addresses only, both ends (the range never wraps).
 ///                     Everybody: not what runs while a debug trap is delivered (entry code, descriptor tables, stacks).
 ///   step_past         lets the interrupted instruction run once without its execution breakpoints (x86: RF).
@@ -53,8 +54,9 @@ template <class P>
 concept has_try_lock = requires(P p) {
   { p.try_lock() } -> std::same_as<bool>;
 };
-/// User verbs of different tasks need not wait for each other: the owner lock has a shared side, which is theirs (see stripes.hpp).
-/// For systems of many CPUs whose tasks register often; without it every verb takes lock(), and nothing else costs less.
+/// User verbs of different tasks need not wait for each other: the owner lock has a shared side, which is theirs (see
+/// stripes.hpp). For systems of many CPUs whose tasks register often. Without it every verb takes lock(): the better default,
+/// since a verb that meets no other costs a third less so.
 ///   stripes           how many may be on the shared side at once; a constant, since it sizes an array of cache lines. As many as
 ///                     CPUs, or some fewer: an exclusive verb visits each.
 ///   stripe            where to begin to look for a free one, below `stripes`: this CPU's. Thread context, no guard: a hint.

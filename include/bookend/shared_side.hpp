@@ -5,10 +5,10 @@
 
 namespace bookend {
 
-/// On the shared side if the platform has one (has_stripes), beside verbs of other tasks: inside a stripe, with the breakpoint and
-/// its task claimed. Whatever is not plain there is left to the exclusive side, where nobody else is, and where it is judged anew:
-/// a task with pinned breakpoints, whose counts are the CPUs' and not its own; two verbs of one breakpoint at once; a refusal
-/// while there is something to reap.
+/// On the shared side if the platform has one (has_stripes), beside verbs of other tasks: inside a stripe, with the breakpoint
+/// and its task claimed. Whatever is not plain there is left to the exclusive side, where nobody else is, and where it is judged
+/// anew: a task with pinned breakpoints, whose counts are the CPUs' and not its own; two verbs of one breakpoint at once; a
+/// refusal while there is something to reap.
 template <class System>
 class shared_side : public kernel_side<System> {
   static_assert(has_stripes<System> || !requires { System::stripes; }, "stripes need stripe() and relax(): see has_stripes");

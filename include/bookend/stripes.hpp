@@ -12,8 +12,8 @@ namespace bookend {
 template <class System, bool Shared = can_share<System>>
 class stripes {};
 
-/// Whoever is on the shared side has a stripe to itself; whoever owns the lock exclusively has closed them all. In steady state an
-/// entry writes the line of its stripe and reads one that only exclusive owners write. All zero when new.
+/// Whoever is on the shared side has a stripe to itself; whoever owns the lock exclusively has closed them all. In steady state
+/// an entry writes the line of its stripe and reads one that only exclusive owners write. All zero when new.
 ///
 /// Why nobody is on both sides: one who enters stores `taken`, then loads `closed_`; one who closes stores `closed_`, then loads
 /// every `taken`. These four are sequentially consistent, so of two who come at once at least one sees the other's store: the one
@@ -35,8 +35,8 @@ class stripes<System, true> {
     leave(s);
     return none;
   }
-  /// The same, waiting: in the platform's lock() for who owns it, behind it for a free stripe. While the lock is ours they are open,
-  /// and it is let go at once: whoever has waited for an exclusive owner does not become one.
+  /// The same, waiting: in the platform's lock() for who owns it, behind it for a free stripe. While the lock is ours they are
+  /// open, and it is let go at once: whoever has waited for an exclusive owner does not become one.
   [[nodiscard]] unsigned enter(System& sys) noexcept {
     unsigned s = try_enter(sys);
     if (s != none) return s;
@@ -55,8 +55,8 @@ class stripes<System, true> {
     all_[s].noted = true;
   }
 
-  // The exclusive side, under the platform's lock. f(pool, wide, tasks) is called for what was noted since the last time; `tasks` is
-  // modulo 2^32.
+  // The exclusive side, under the platform's lock. f(pool, wide, tasks) is called for what was noted since the last time; `tasks`
+  // is modulo 2^32.
 
   /// Keeps others out, and waits until who is inside has left.
   template <class F>

@@ -6,8 +6,8 @@
 
 namespace bookend {
 
-/// Every do_ function runs under the owner lock, or on its shared side with its task claimed, and answers with nothing changed when
-/// it refuses.
+/// Every do_ function runs under the owner lock, or on its shared side with its task claimed, and answers with nothing changed
+/// when it refuses.
 template <class System>
 class user_side : public shared_side<System> {
  protected:

@@ -151,7 +151,7 @@ defect looks-before-it-closes shared_side_test $core/stripes.hpp 's/(void close\
 defect closes-without-serving shared_threads_test $core/stripes.hpp 's/(void close.*?!= 0\)) sys\.relax\(\);/$1 (void)sys;/s'
 defect try-ignored shared_side_test $core/shelf.hpp 's/if \(!stripes_\.try_close\(into_ledger\(\)\)\) return system_\.unlock\(\), false;/(void)stripes_.try_close(into_ledger());/'
 # What was noted in the stripes is not brought in; or only where there are more tasks than before.
-defect notes-stay shared_side_test $core/shelf.hpp 's/        s\.bring_in\(\);\n//'
+defect notes-stay shared_side_test $core/shelf.hpp 's/l\.add_tasks\(wide, tasks\);/(void)l, (void)wide, (void)tasks;/'
 defect only-more-tasks shared_side_test $core/ledger.hpp 's/tasks_at_\[wide - 1\] \+= tasks;/if (tasks < 1u << 31) tasks_at_[wide - 1] += tasks;/'
 # A refusal stands although there is something to reap; a refused breakpoint stays claimed.
 defect refused-unreaped shared_side_test $core/shared_side.hpp 's/if \(no\.why == reason::no_slot && this->any_departed\(\)\) return false;//'
