@@ -114,11 +114,13 @@ class row_registers : public row_image<System> {
   }
   /// Crash and kexec: off now and from now on. Any context.
   void silence(System& sys, cpu_id cpu) noexcept {
+    const bool interrupts = flushed_ != version_;  // a write that may be to come: whoever opens a quiet scope before must look
     is_.silenced = 1;
     ours_ = 0;
     bump();
     if (is_.online != 0) (void)wrote([&] { return sys.write_control(cpu, all_off()); });
     lit_ = 0;
+    if (!interrupts) flushed_ = version_;
   }
 
  protected:
