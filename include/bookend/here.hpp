@@ -105,7 +105,7 @@ class here_view {
     return guarded([&](auto view) { return view.modify(b, r); });
   }
   auto switch_to(const task<System>& prev, const task<System>& next) const noexcept { return view().switch_to(prev, next); }
-  trap_result<System> trap(typename System::frame& frame) const noexcept { return view().trap(frame); }
+  [[gnu::always_inline]] trap_result<System> trap(typename System::frame& frame) const noexcept { return view().trap(frame); }
   void sync() const noexcept
     requires can_post<System>
   {
@@ -119,7 +119,7 @@ class here_view {
  private:
   [[nodiscard, gnu::always_inline]] cpu_view<System> view() const noexcept { return {*shelf_, cpu()}; }
   template <class F>
-  refusal guarded(F f) const noexcept {
+  [[gnu::always_inline]] refusal guarded(F f) const noexcept {
     auto& sys = shelf_->system();
     const auto token = sys.traps_off();
     const refusal no = f(view());
@@ -135,17 +135,22 @@ template <class System>
   const slot_mask held = r.slots_of(&b);
   if (held == 0 || b.leaves()) return reason::not_registered;
   if (!r.set_on(shelf_->system_, cpu_, held, wanted, if_it_fails::go_back)) return reason::hardware;
-  if (b.leaves()) {  // whoever interrupted this has posted it away
-    (void)r.set_on(shelf_->system_, cpu_, held, false, if_it_fails::go_on);
-    return reason::not_registered;
-  }
+  if (b.leaves()) [[unlikely]]
+    return left(held);
   if constexpr (can_fail<System>)
     if ((held >> r.undo.slot & 1) != 0) r.undo.on = static_cast<std::uint8_t>(wanted);
   return reason::granted;
 }
 
+/// Whoever interrupted set_on() has posted the breakpoint away.
 template <class System>
-[[gnu::always_inline]] inline reason handler_view<System>::re_aim(kernel_breakpoint<System>& b, const request& q) const noexcept {
+[[gnu::noinline]] reason handler_view<System>::left(slot_mask held) const noexcept {
+  (void)own_row().set_on(shelf_->system_, cpu_, held, false, if_it_fails::go_on);
+  return reason::not_registered;
+}
+
+template <class System>
+reason handler_view<System>::re_aim(kernel_breakpoint<System>& b, const request& q) const noexcept {
   auto& r = own_row();
   const slot_mask held = r.slots_of(&b);
   if (held == 0 || b.leaves()) return reason::not_registered;

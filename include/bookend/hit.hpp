@@ -31,6 +31,7 @@ class handler_view {
 
  protected:
   reason set_on(kernel_breakpoint<System>& b, bool wanted) const noexcept;
+  reason left(slot_mask held) const noexcept;
   reason re_aim(kernel_breakpoint<System>& b, const request& r) const noexcept;
   refusal answer(reason why) const noexcept {
     if constexpr (can_fail<System>)

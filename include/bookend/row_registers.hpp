@@ -82,7 +82,7 @@ class row_registers : public row_image<System> {
     detail::compiler_barrier();
     set_nesting({.quiet = 1});
     detail::compiler_barrier();
-    if (lit_ != 0) hush(sys, cpu);
+    if (lit_ != 0) hush(sys, cpu, 1);
     return since;
   }
   /// The outermost one writes what is wanted by then: what it found, if nobody has asked for anything else since.
@@ -213,12 +213,12 @@ class row_registers : public row_image<System> {
     if (flushed_ != version_ || is_.dirty)
       (void)put_control(sys, cpu, all_off(), 0);
     else if (lit_ != 0 && is_.silenced == 0)
-      hush(sys, cpu);
+      hush(sys, cpu, in_.quiet);
   }
   /// Precondition: clean, and something is on.
-  void hush(System& sys, cpu_id cpu) noexcept {
+  void hush(System& sys, cpu_id cpu, std::uint8_t depth) noexcept {
     if (wrote([&] { return sys.write_control(cpu, all_off()); })) {
-      set_nesting({.quiet = in_.quiet, .hushed = true});
+      set_nesting({.quiet = depth, .hushed = true});
     } else {
       is_.dirty = true;
       bump();

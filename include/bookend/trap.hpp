@@ -37,16 +37,29 @@ struct trap_on {
   /// False if an NMI has changed something since the version was `seen`: look again.
   [[gnu::always_inline]] bool tell_one(slot_mask only, std::uint32_t seen, result_type& result) const noexcept {
     const slot_id s = lowest_bit(only);
-    const bool kernel = (r.kernel & only) != 0;
-    void* const holder = r.holders[s];
-    const auto setting = r.settings[s];
-    const std::uint32_t generation = r.generations[s];
+    if ((r.kernel & only) != 0) {  // straight from the row into what the handler is told: no register is kept for it
+      const auto h = hit_of(r, s);
+      if (!passes(h.setting, seen)) [[unlikely]]
+        return false;
+      result.handled = only;
+      tell(h);
+    } else {
+      const void* const holder = r.holders[s];
+      const auto setting = r.settings[s];
+      const std::uint32_t generation = r.generations[s];
+      if (!passes(setting, seen)) [[unlikely]]
+        return false;
+      result.handled = only;
+      collect(s, holder, setting, generation, result);
+    }
+    return true;
+  }
+  /// What has been read is of one moment; the instruction that it waits before is let pass.
+  [[gnu::always_inline]] bool passes(const typename System::setting& s, std::uint32_t seen) const noexcept {
     compiler_barrier();
     if (r.version() != seen) [[unlikely]]
       return false;
-    result.handled = only;
-    if (System::faults_before(setting)) home.system().step_past(frame);
-    kernel ? tell(s, holder, setting, generation) : collect(s, holder, setting, generation, result);
+    if (System::faults_before(s)) home.system().step_past(frame);
     return true;
   }
 
@@ -79,7 +92,7 @@ struct trap_on {
       const slot_mask one = hits & (~hits + 1);
       if (r.version() != seen && t.changed(s, was)) continue;
       result.handled |= one;
-      (was.kernel & one) != 0 ? t.tell(s, was.holders[s], was.settings[s], was.generations[s])
+      (was.kernel & one) != 0 ? t.tell(t.hit_of(was, s))
                               : collect(s, was.holders[s], was.settings[s], was.generations[s], result);
     }
   }
@@ -89,11 +102,12 @@ struct trap_on {
            (can_post<System> && r.generations[s] != was.generations[s]);
   }
 
-  [[gnu::always_inline]] void tell(slot_id s, void* holder, const typename System::setting& setting,
-                                   std::uint32_t generation) const noexcept {
-    auto& b = *static_cast<kernel_breakpoint<System>*>(holder);
+  [[gnu::always_inline]] hit<System> hit_of(const row_image<System>& i, slot_id s) const noexcept {
+    return {*static_cast<kernel_breakpoint<System>*>(i.holders[s]), {home, cpu}, s, i.settings[s], i.generations[s], frame};
+  }
+  [[gnu::always_inline]] void tell(const hit<System>& h) const noexcept {
     r.dispatch_begins();
-    b(hit<System>{b, {home, cpu}, s, setting, generation, frame});
+    h.breakpoint(h);
     r.dispatch_ends();
   }
   static void collect(slot_id s, const void* holder, const typename System::setting& setting, std::uint32_t generation,

@@ -7,14 +7,14 @@
 source "$(dirname "$0")/common.sh"
 limits() {
   cat <<'LIMITS'
-text, every verb, g++ -Os	16200
-text, every verb, g++ -O2	21300
-text, every verb, clang++-19 -Os	17400
-text, every verb, clang++-19 -O2	20600
-text, few verbs, g++ -Os	10800
-text, few verbs, g++ -O2	12800
-text, few verbs, clang++-19 -Os	11600
-text, few verbs, clang++-19 -O2	12800
+text, every verb, g++ -Os	17000
+text, every verb, g++ -O2	24000
+text, every verb, clang++-19 -Os	18500
+text, every verb, clang++-19 -O2	21600
+text, few verbs, g++ -Os	11400
+text, few verbs, g++ -O2	14100
+text, few verbs, clang++-19 -Os	12400
+text, few verbs, clang++-19 -O2	13900
 data, a CPU	256
 data, a task	16
 data, a kernel breakpoint	72

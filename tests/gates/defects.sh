@@ -64,11 +64,11 @@ defect 7 slot_manager_test $core/kernel_side.hpp 's/if \(!no\) b\.intent_\.turn\
 # modify says yes to a breakpoint that was never registered.
 defect 8 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?\n    if \(!claim\(b\)\)) return reason::not_registered;/$1 return {};/s'
 # A refused modify leaves the new address live.
-defect 9 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?)if \(const refusal no = this->accept\(side::kernel, q, encoded\)\) return no;/$1if (const refusal no = this->accept(side::kernel, q, encoded)) {\n      if (encoded) (void)this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return r.retarget(this->system_, cpu, r.slot_of(&b), encoded.value(), 1, if_it_fails::go_on); });\n      return no;\n    }/s'
+defect 9 slot_manager_test $core/kernel_side.hpp 's/(refusal do_modify.*?)if \(!encoded\) return encoded\.why\(\);/$1if (!encoded) {\n      if (const auto live = System::encode(q)) (void)this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return r.retarget(this->system_, cpu, r.slot_of(&b), live.value(), 1, if_it_fails::go_on); });\n      return encoded.why();\n    }/s'
 # modify ignores disabled breakpoints.
 defect 10 slot_manager_test $core/kernel_side.hpp 's/(refusal modify_claimed.*?\{\n)/$1    if (!b.intent_.read().on) return {};\n/'
 # A slot is taken before the request is looked at, and not given back.
-defect 11 slot_manager_test $core/kernel_side.hpp 's/(accept\(side::kernel, r, encoded\)\)) return no;/$1 {\n      (void)take(0, m);\n      return no;\n    }/'
+defect 11 slot_manager_test $core/kernel_side.hpp 's/if \(!encoded\) return encoded\.why\(\);/if (!encoded) {\n      (void)take(0, m);\n      return encoded.why();\n    }/'
 # A task's request is checked against the busiest other task.
 defect 12 switch_test $core/ledger.hpp 's/if \(wide_after \+ kernel_top_ > Slots\) return false;/if ((wide_after > widest_ ? wide_after : widest_ + 1) + kernel_top_ > Slots) return false;/'
 # What is given back is computed from what has changed since.
