@@ -82,7 +82,6 @@ struct stopped {
 constexpr const char* no_ptrace = "ptrace is not permitted here";
 
 ASKS(ptrace_here, "through ptrace, thread stopped: disable and enable a breakpoint; by hand two writes of DR7");
-TARGET("ptrace_here", "by_hand", 1.02);
 void BM_ptrace_here(bench::state& state) {
   stopped s;
   if (!s.good || s.slots.register_breakpoint(s.watch, s.child.at(1))) return state.skip(no_ptrace);
@@ -103,7 +102,6 @@ void BM_ptrace_here_by_hand(bench::state& state) {
 }
 
 ASKS(ptrace_modify, "the same: re-aim it; by hand DR7, the address, DR7");
-TARGET("ptrace_modify", "by_hand", 1.02);
 void BM_ptrace_modify(bench::state& state) {
   stopped s;
   if (!s.good || s.slots.register_breakpoint(s.watch, s.child.at(1))) return state.skip(no_ptrace);
@@ -125,7 +123,6 @@ void BM_ptrace_modify_by_hand(bench::state& state) {
 }
 
 ASKS(ptrace_register, "the same: register and unregister it everywhere, one thread; by hand the address and DR7, then DR7");
-TARGET("ptrace_register", "by_hand", 1.02);
 void BM_ptrace_register(bench::state& state) {
   stopped s;
   if (!s.good) return state.skip(no_ptrace);
@@ -145,6 +142,52 @@ void BM_ptrace_register_by_hand(bench::state& state) {
     if (!poke(child.pid(), 7, off)) break;
   }
 }
+
+/// A CPU whose thread is gone takes every write: what is left is the framework's own part.
+struct no_thread {
+  tracer slots;
+  tracer::kernel_breakpoint watch{"word", [](const tracer::hit&) {}};
+  no_thread() { (void)slots.cpu_online(0); }
+  ~no_thread() { slots.unregister_breakpoint(watch); }
+};
+request somewhere(unsigned i) { return {0x1000 + 8 * i, 8, access::write}; }
+
+ASKS(ptrace_here_share, "of ptrace_here, the framework's own part: a thread that is gone, so no system calls; by hand the calls");
+TARGET("ptrace_here_share", "by_hand", 0.02);
+void BM_ptrace_here_share(bench::state& state) {
+  no_thread s;
+  if (s.slots.register_breakpoint(s.watch, somewhere(1))) return state.skip("refused");
+  const auto here = s.slots.on(0);
+  for (auto _ : state) {
+    if (here.disable(s.watch)) break;
+    if (here.enable(s.watch)) break;
+  }
+}
+void BM_ptrace_here_share_by_hand(bench::state& state) { BM_ptrace_here_by_hand(state); }
+
+ASKS(ptrace_modify_share, "of ptrace_modify, the same");
+TARGET("ptrace_modify_share", "by_hand", 0.02);
+void BM_ptrace_modify_share(bench::state& state) {
+  no_thread s;
+  if (s.slots.register_breakpoint(s.watch, somewhere(1))) return state.skip("refused");
+  const auto here = s.slots.on(0);
+  unsigned i = 0;
+  for (auto _ : state)
+    if (here.modify(s.watch, somewhere(1 + (++i & 1)))) break;
+}
+void BM_ptrace_modify_share_by_hand(bench::state& state) { BM_ptrace_modify_by_hand(state); }
+
+ASKS(ptrace_register_share, "of ptrace_register, the same");
+TARGET("ptrace_register_share", "by_hand", 0.02);
+void BM_ptrace_register_share(bench::state& state) {
+  no_thread s;
+  unsigned i = 0;
+  for (auto _ : state) {
+    if (s.slots.register_breakpoint(s.watch, somewhere(1 + (++i & 1)))) break;
+    if (s.slots.unregister_breakpoint(s.watch)) break;
+  }
+}
+void BM_ptrace_register_share_by_hand(bench::state& state) { BM_ptrace_register_by_hand(state); }
 
 ASKS(ptrace_hit,
      "a hit through ptrace: the thread stops, the handler is called, it goes on; by hand wait, DR6, its reset, continue");
@@ -183,6 +226,12 @@ ROW(BM_ptrace_modify);
 ROW(BM_ptrace_modify_by_hand);
 ROW(BM_ptrace_register);
 ROW(BM_ptrace_register_by_hand);
+ROW(BM_ptrace_here_share);
+ROW(BM_ptrace_here_share_by_hand);
+ROW(BM_ptrace_modify_share);
+ROW(BM_ptrace_modify_share_by_hand);
+ROW(BM_ptrace_register_share);
+ROW(BM_ptrace_register_share_by_hand);
 BY_THE_CLOCK(BM_ptrace_hit);
 BY_THE_CLOCK(BM_ptrace_hit_by_hand);
 

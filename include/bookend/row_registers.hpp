@@ -147,8 +147,8 @@ class row_registers : public row_image<System> {
     const bool good = settle(sys, cpu, armed(), seen);
     return version_ == seen ? good : flush_whole(sys, cpu, true);
   }
-  /// Wishes these slots on or off, and flushes. Precondition: the kernel holds them, and whoever interrupts the rewriting of one has
-  /// opened a quiet scope.
+  /// Wishes these slots on or off, and flushes. Precondition: the kernel holds them, and whoever interrupts the rewriting of one
+  /// has opened a quiet scope.
   bool turn(System& sys, cpu_id cpu, slot_mask which, bool on_or_off) noexcept {
     wish(which, on_or_off);
     const std::uint32_t seen = version_;

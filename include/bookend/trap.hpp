@@ -63,7 +63,8 @@ struct trap_on {
     return true;
   }
 
-  /// Any number of hits, the step, and what cannot be switched off. Its arguments one by one: as one they would go through memory.
+  /// Any number of hits, the step, and what cannot be switched off. Its arguments one by one: as one they would go through
+  /// memory.
   [[gnu::noinline]] static void tell_each(bookend::shelf<System>& home, row<System>& r, cpu_id cpu, frame_type& frame,
                                           slot_mask said, bool step, result_type& result) noexcept {
     const trap_on t{home, r, cpu, frame};
