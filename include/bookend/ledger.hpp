@@ -49,20 +49,14 @@ class ledger {
   constexpr void take_kernel(const mask& m, unsigned weight = 1) noexcept {
     const unsigned reach = kernel_top_ + weight < Slots ? kernel_top_ + weight : Slots;
     for (unsigned j = reach; j >= 1; --j) {
-      const std::uint64_t* below = level(j, weight);
-      std::uint64_t* here = kernel_[j - 1].words();
-      for (unsigned i = 0; i < mask::word_count; ++i) here[i] |= word(below, i) & m.words()[i];
+      add(kernel_[j - 1].words(), j <= weight ? m.words() : kernel_[j - weight - 1].words(), m.words());
     }
     kernel_top_ = reach;
     lower_top();
   }
   constexpr void release_kernel(const mask& m, unsigned weight = 1) noexcept {
     for (unsigned j = 1; j <= kernel_top_; ++j) {
-      std::uint64_t* here = kernel_[j - 1].words();
-      if (j + weight > Slots)
-        for (unsigned i = 0; i < mask::word_count; ++i) here[i] &= ~m.words()[i];
-      else
-        for (unsigned i = 0; i < mask::word_count; ++i) here[i] &= kernel_[j + weight - 1].words()[i] | ~m.words()[i];
+      keep(kernel_[j - 1].words(), j + weight > Slots ? nobody.words() : kernel_[j + weight - 1].words(), m.words());
     }
     lower_top();
   }
@@ -148,9 +142,16 @@ class ledger {
     return words == nullptr ? ~std::uint64_t{0} : words[i];
   }
 
-  /// The CPUs with kernel(c) >= j - weight, null for all of them.
-  constexpr const std::uint64_t* level(unsigned j, unsigned weight) const noexcept {
-    return j <= weight ? nullptr : kernel_[j - weight - 1].words();
+  static constexpr mask nobody{};
+  // A level, with those of another that are in m, or without those of m that are not in another. Without aliases, so that g++
+  // takes several words at a time at -O2, too.
+  static constexpr void add(std::uint64_t* __restrict here, const std::uint64_t* __restrict other,
+                            const std::uint64_t* __restrict m) noexcept {
+    for (unsigned i = 0; i < mask::word_count; ++i) here[i] |= other[i] & m[i];
+  }
+  static constexpr void keep(std::uint64_t* __restrict here, const std::uint64_t* __restrict other,
+                             const std::uint64_t* __restrict m) noexcept {
+    for (unsigned i = 0; i < mask::word_count; ++i) here[i] &= other[i] | ~m[i];
   }
 
   /// Calls f(a, b) for sets whose common CPUs are full for `weight` more: one for the widest task, one for each taller pinned
