@@ -97,11 +97,13 @@ class alignas(64) row : public row_registers<System> {
   /// `generation` is looked at when the slot is in edit_: it may be the slot's own, which somebody who interrupts changes before.
   bool retarget(System& sys, cpu_id cpu, slot_id slot, const setting to, const std::uint32_t& generation,
                 if_it_fails then) noexcept {
-    if constexpr (!can_fail<System>)
-      if (const std::uint32_t seen = this->version_; this->settled(seen)) [[likely]] {
+    if constexpr (!can_fail<System>) {
+      const std::uint32_t seen = this->version_;
+      detail::compiler_barrier();
+      this->edit_ = bit(slot);  // before the look: nobody switches it on any more
+      detail::compiler_barrier();
+      if (this->settled(seen)) [[likely]] {
         const slot_mask lit = this->lit_;
-        this->edit_ = bit(slot);
-        detail::compiler_barrier();
         if (!System::same_address(settings[slot], to)) {
           if ((lit & bit(slot)) != 0) {
             this->unsettle(seen);
@@ -112,9 +114,12 @@ class alignas(64) row : public row_registers<System> {
         settings[slot] = to;
         generations[slot] = generation;
         edited(bit(slot));
+        if (!this->settled(seen)) [[unlikely]]  // somebody has come in between
+          return this->flush_whole(sys, cpu, true);
         this->settle(sys, cpu, lit, seen + 1);
         return this->version_ == seen + 1 || this->flush_whole(sys, cpu, true);
       }
+    }
     const setting was = settings[slot];
     const std::uint32_t was_generation = generations[slot];
     return attempt(

@@ -90,11 +90,13 @@ class row_registers : public row_image<System> {
     // If this holds, it was as usual when this scope began, and is but for the scope.
     const bool untouched = version_ == since && (in_is({.quiet = 1, .hushed = true}) || lit_ == 0);
     if (!untouched) [[unlikely]]
-      return quiet_leave_unusual(sys, cpu);
+      return quiet_leave_unusual(sys, cpu, since);
+    unsettle(since);
     set_nesting({});
     detail::compiler_barrier();
-    if (lit_ == 0) return;
-    const bool good = wrote([&] { return sys.write_control(cpu, control_); });
+    const bool good = lit_ == 0 || wrote([&] { return sys.write_control(cpu, control_); });
+    detail::compiler_barrier();
+    flushed_ = since;
     detail::compiler_barrier();
     if (version_ == since && good) [[likely]]
       return;
@@ -150,9 +152,9 @@ class row_registers : public row_image<System> {
   /// Wishes these slots on or off, and flushes. Precondition: the kernel holds them, and whoever interrupts the rewriting of one
   /// has opened a quiet scope.
   bool turn(System& sys, cpu_id cpu, slot_mask which, bool on_or_off) noexcept {
-    wish(which, on_or_off);
-    const std::uint32_t seen = version_;
+    const std::uint32_t seen = version_ + 1;
     detail::compiler_barrier();
+    wish(which, on_or_off);
     if (!settled(seen - 1)) [[unlikely]]  // else this is the only change
       return flush_whole(sys, cpu, false);
     const bool good = settle(sys, cpu, on_or_off ? lit_ | which : lit_ & ~which, seen);
@@ -160,7 +162,7 @@ class row_registers : public row_image<System> {
   }
   /// The hardware is as wished, and nobody is in the middle of anything.
   [[nodiscard]] bool settled(std::uint32_t now) const noexcept { return flushed_ == now && as_usual(); }
-  /// Until the next settle(): whoever interrupts must not rely on control_.
+  /// Control is going to be written: whoever interrupts must not rely on control_ and lit_, and leaves it so.
   void unsettle(std::uint32_t now) noexcept {
     flushed_ = now - 1;
     detail::compiler_barrier();
@@ -189,6 +191,7 @@ class row_registers : public row_image<System> {
     for (again = again || is_.dirty;; again = true) {
       const std::uint32_t seen = version_;
       detail::compiler_barrier();
+      unsettle(seen);
       if (is_.online != 0 && (in_.quiet | is_.lent | is_.silenced) == 0) {
         bool force = again;
         good = missing() == 0 || write_addresses(sys, cpu, missing(), force);
@@ -197,6 +200,7 @@ class row_registers : public row_image<System> {
         if (good) flushed_ = seen;
       } else if (is_.online != 0 && is_.silenced != 0) {
         if (again) good = put_control(sys, cpu, all_off(), 0);  // silence() interrupted a write
+        in_.hushed = false;
         flushed_ = seen;
       } else if (is_.online != 0 && is_.dirty && in_.quiet != 0 && is_.lent == 0) {
         good = put_control(sys, cpu, all_off(), 0);  // the registers came back inside a quiet scope
@@ -309,17 +313,24 @@ class row_registers : public row_image<System> {
 
  private:
   [[gnu::noinline]] std::uint32_t quiet_enter_unusual(System& sys, cpu_id cpu) noexcept {
-    const std::uint32_t never = version_ - 1;  // whatever comes, write anew in the end
+    // Whatever comes, write anew in the end.
+    const std::uint32_t never = flushed_ != version_ ? version_ + midway : version_ - 1;
+    detail::compiler_barrier();
     ++in_.quiet;
     detail::compiler_barrier();
     turn_off(sys, cpu);
     return never;
   }
-  [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu) noexcept {
+  [[gnu::noinline]] void quiet_leave_unusual(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
+    const bool was_midway = version_ - since >= midway;
     --in_.quiet;
     bump();
     (void)flush(sys, cpu);
+    // Its write is still to come, and may be older than what has been written now.
+    if (was_midway) unsettle(version_);
   }
+  /// Of quiet_enter(): the scope interrupts a flush.
+  static constexpr std::uint32_t midway = std::uint32_t{1} << 31;
   /// Slots whose address is to be written.
   [[nodiscard]] slot_mask missing() const noexcept { return (kernel | user) & ~(withheld_ | known_ | edit_); }
   bool put_control(System& sys, cpu_id cpu, const control& value, slot_mask lit) noexcept {
