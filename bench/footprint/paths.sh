@@ -11,9 +11,9 @@ switch | verbs switch_to | loads=3 stores=0 branches=1 locked=0 | 11 11
 trap | verbs trap_from_user | handler=1 reads_dr6=1 writes_dr6=1 writes_dr7=0 repeats=0 locked=0 | 78 74
 trap, not ours | verbs trap_from_user | handler=0 reads_dr6=1 writes_dr6=1 writes_dr7=0 repeats=0 locked=0 | 44 42
 trap, quiet | verbs trap_from_kernel | handler=1 reads_dr6=1 writes_dr6=1 writes_dr7=2 repeats=0 locked=0 | 106 96
-trap, quiet, not ours | verbs trap_from_kernel | handler=0 reads_dr6=1 writes_dr6=1 writes_dr7=2 repeats=0 locked=0 | 72 65
-NMI | verbs nmi | handler=1 reads_dr6=0 writes_dr7=2 locked=0 | 46 46
-NMI, nothing on | verbs nmi | handler=1 reads_dr6=0 writes_dr7=0 locked=0 | 38 39
+trap, quiet, not ours | verbs trap_from_kernel | handler=0 reads_dr6=1 writes_dr6=1 writes_dr7=2 repeats=0 locked=0 | 72 69
+NMI | verbs nmi | handler=1 reads_dr6=0 writes_dr7=2 locked=0 | 48 49
+NMI, nothing on | verbs nmi | handler=1 reads_dr6=0 writes_dr7=0 locked=0 | 44 45
 disable here | verbs disable_here | handler=0 writes_dr7=1 writes_address=0 locked=0 calls=<os>:: | 88 106
 reserve for a task | parts reserve_for_task | locked=0 stores=2 | 24 23
 PATHS

@@ -88,13 +88,13 @@ class row_registers : public row_image<System> {
   /// The outermost one writes what is wanted by then: what it found, if nobody has asked for anything else since.
   void quiet_leave(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
     // If this holds, it was as usual when this scope began, and is but for the scope.
-    const bool untouched = version_ == since && (in_is({.quiet = 1, .hushed = true}) || lit_ == 0);
-    if (!untouched) [[unlikely]]
+    const bool hushed = in_is({.quiet = 1, .hushed = true});
+    if (version_ != since || (!hushed && lit_ != 0)) [[unlikely]]
       return quiet_leave_unusual(sys, cpu, since);
     unsettle(since);
     set_nesting({});
     detail::compiler_barrier();
-    const bool good = lit_ == 0 || wrote([&] { return sys.write_control(cpu, control_); });
+    const bool good = !hushed || wrote([&] { return sys.write_control(cpu, control_); });
     detail::compiler_barrier();
     flushed_ = since;
     detail::compiler_barrier();
@@ -314,7 +314,8 @@ class row_registers : public row_image<System> {
  private:
   [[gnu::noinline]] std::uint32_t quiet_enter_unusual(System& sys, cpu_id cpu) noexcept {
     // Whatever comes, write anew in the end.
-    const std::uint32_t never = flushed_ != version_ ? version_ + midway : version_ - 1;
+    const bool interrupts = flushed_ != version_ && is_.online != 0 && is_.lent == 0;
+    const std::uint32_t never = version_ + (interrupts ? midway : ~std::uint32_t{0});
     detail::compiler_barrier();
     ++in_.quiet;
     detail::compiler_barrier();

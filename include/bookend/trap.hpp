@@ -42,7 +42,7 @@ struct trap_on {
       if (!passes(h.setting, seen)) [[unlikely]]
         return false;
       result.handled = only;
-      tell(h);
+      h.breakpoint(h);
     } else {
       const void* const holder = r.holders[s];
       const auto setting = r.settings[s];
@@ -93,8 +93,12 @@ struct trap_on {
       const slot_mask one = hits & (~hits + 1);
       if (r.version() != seen && t.changed(s, was)) continue;
       result.handled |= one;
-      (was.kernel & one) != 0 ? t.tell(t.hit_of(was, s))
-                              : collect(s, was.holders[s], was.settings[s], was.generations[s], result);
+      if ((was.kernel & one) != 0) {
+        const auto h = t.hit_of(was, s);
+        h.breakpoint(h);
+      } else {
+        collect(s, was.holders[s], was.settings[s], was.generations[s], result);
+      }
     }
   }
   /// A handler has silenced or removed it, or its post has replaced it.
@@ -105,11 +109,6 @@ struct trap_on {
 
   [[gnu::always_inline]] hit<System> hit_of(const row_image<System>& i, slot_id s) const noexcept {
     return {*static_cast<kernel_breakpoint<System>*>(i.holders[s]), {home, cpu}, s, i.settings[s], i.generations[s], frame};
-  }
-  [[gnu::always_inline]] void tell(const hit<System>& h) const noexcept {
-    r.dispatch_begins();
-    h.breakpoint(h);
-    r.dispatch_ends();
   }
   static void collect(slot_id s, const void* holder, const typename System::setting& setting, std::uint32_t generation,
                       result_type& result) noexcept {
@@ -129,7 +128,11 @@ template <class System>
 }
 template <class System>
 [[gnu::always_inline]] inline trap_result<System> cpu_view<System>::trap(typename System::frame& frame) const noexcept {
-  return detail::trap_on<System>{*this->shelf_, this->own_row(), this->cpu(), frame}.take();
+  auto& r = this->own_row();
+  r.dispatch_begins();
+  const auto result = detail::trap_on<System>{*this->shelf_, r, this->cpu(), frame}.take();
+  r.dispatch_ends();
+  return result;
 }
 
 }  // namespace bookend
