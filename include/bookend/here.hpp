@@ -10,9 +10,8 @@ namespace bookend {
 template <class System>
 class [[nodiscard]] quiet_scope {
  public:
-  [[gnu::always_inline]] quiet_scope(shelf<System>& s, row<System>& r, cpu_id cpu) noexcept : shelf_(s), row_(r), cpu_(cpu) {
-    since_ = row_.quiet_enter(shelf_.system(), cpu_);
-  }
+  [[gnu::always_inline]] quiet_scope(shelf<System>& s, row<System>& r, cpu_id cpu) noexcept
+      : shelf_(s), row_(r), cpu_(cpu), since_(r.quiet_enter(s.system(), cpu)) {}
   [[gnu::always_inline]] ~quiet_scope() { row_.quiet_leave(shelf_.system(), cpu_, since_); }
   /// The trap that it was opened for; see cpu_view::trap().
   trap_result<System> trap(typename System::frame& frame) const noexcept;

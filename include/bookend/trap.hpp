@@ -37,11 +37,11 @@ struct trap_on {
   /// False if an NMI has changed something since the version was `seen`: look again.
   [[gnu::always_inline]] bool tell_one(slot_mask only, std::uint32_t seen, result_type& result) const noexcept {
     const slot_id s = lowest_bit(only);
+    result.handled = only;
     if ((r.kernel & only) != 0) {  // straight from the row into what the handler is told: no register is kept for it
       const auto h = hit_of(r, s);
       if (!passes(h.setting, seen)) [[unlikely]]
         return false;
-      result.handled = only;
       h.breakpoint(h);
     } else {
       const void* const holder = r.holders[s];
@@ -49,7 +49,6 @@ struct trap_on {
       const std::uint32_t generation = r.generations[s];
       if (!passes(setting, seen)) [[unlikely]]
         return false;
-      result.handled = only;
       collect(s, holder, setting, generation, result);
     }
     return true;
@@ -68,6 +67,7 @@ struct trap_on {
   [[gnu::noinline]] static void tell_each(bookend::shelf<System>& home, row<System>& r, cpu_id cpu, frame_type& frame,
                                           slot_mask said, bool step, result_type& result) noexcept {
     const trap_on t{home, r, cpu, frame};
+    result.handled = 0;
     row_image<System> was;  // what the hits matched: a handler, or an NMI, may change a slot before its turn comes
     slot_mask hits;
     std::uint32_t seen;
