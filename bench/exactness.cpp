@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <oracle/fits.hpp>
 #include <random>
 #include <vector>
 
@@ -23,8 +24,8 @@ struct request {
   unsigned where = wide;  // ... or the CPU that it is pinned to
 };
 
-/// What somebody has granted, as lists. On a CPU, the kernel's breakpoints there and those of any one task that counts there must
-/// have a slot each; any slot will do for any, so that an assignment exists exactly when they are at most as many as the slots.
+/// What somebody has granted, as lists: on each CPU the kernel's breakpoints there and those of any task that count there must
+/// find a slot each.
 struct held {
   struct entry {
     unsigned id;
@@ -34,17 +35,21 @@ struct held {
 
   /// Would it, where it counts?
   [[nodiscard]] bool fits(const request& more) const {
-    for (unsigned c = 0; c < cpus; ++c)
-      for (unsigned t = 0; t < tasks; ++t) {
-        if (more.of_kernel ? !more.on.test(c) : more.task != t || (more.where != wide && more.where != c)) continue;
-        unsigned need = 0;
-        const auto count = [&](const request& r) {
-          need += r.of_kernel ? r.on.test(c) : r.task == t && (r.where == wide || r.where == c);
-        };
-        for (const entry& e : all) count(e.what);
-        count(more);
-        if (need > slots) return false;
-      }
+    for (unsigned c = 0; c < cpus; ++c) {
+      if (more.of_kernel ? !more.on.test(c) : more.where != wide && more.where != c) continue;
+      unsigned kernel = 0;
+      std::vector<unsigned> users(tasks);
+      const auto count = [&](const request& r) {
+        if (r.of_kernel)
+          kernel += r.on.test(c);
+        else
+          users[r.task] += r.where == wide || r.where == c;
+      };
+      for (const entry& e : all) count(e.what);
+      count(more);
+      if (!more.of_kernel) users = {users[more.task]};  // tasks do not compete: what another has too much is not its fault
+      if (!oracle::fits(slots, kernel, users)) return false;
+    }
     return true;
   }
 };

@@ -78,25 +78,9 @@ class random_walk {
 
   /// Every snapshot is the model's row, and the registers are the snapshot's. Empty, or the first thing that is wrong.
   const std::string& check() {
-    using bookend::slot_state;
     for (unsigned c = 0; c < cpus; ++c) {
-      const auto shown = m.slots.snapshot(c);
-      const auto row = model.row(c);
-      const auto& cpu = model.cpus[c];
-      expect(shown.online == cpu.online && shown.away == (cpu.lent || cpu.silenced), "online or away");
-      for (unsigned s = 0; s < slots; ++s) {
-        const auto& slot = shown.slots[s];
-        const auto it = row.find(s);
-        const std::string at = " of cpu " + std::to_string(c) + " slot " + std::to_string(s);
-        if (it == row.end()) {
-          expect(slot.state == (cpu.withheld.count(s) != 0 ? slot_state::withheld : slot_state::free), "the state" + at);
-          continue;
-        }
-        const auto& e = it->second;
-        expect(slot.state == (e.of_kernel ? slot_state::kernel : slot_state::user), "the state" + at);
-        expect(slot.watched == e.watch.what && slot.on == e.watch.on && slot.generation == e.watch.generation, "the watch" + at);
-        expect(e.of_kernel ? slot.name == kernels_[e.id]->text : slot.cookie == users_[e.id]->cookie(), "the holder" + at);
-      }
+      const std::string bad = model.difference(m.slots.snapshot(c), c);
+      expect(bad.empty(), bad);
     }
     check_tickets();
     if (const auto bad = m.difference())
@@ -142,7 +126,8 @@ class random_walk {
     did = text + ": " + to_string(got.why);
     expect(to_string(got.why) == expected.why, "should be " + expected.why);
     if (got.why == bookend::reason::no_slot)
-      expect(got.cpu == expected.cpu && got.kernel_held == expected.kernel_held && got.user_held == expected.user_held,
+      expect(got.cpu == expected.cpu && got.kernel_held == expected.kernel_held && got.user_held == expected.user_held &&
+                 got.pool == expected.pool,
              "who is in the way");
     ++(got ? refused : granted);
   }
@@ -178,83 +163,39 @@ class random_walk {
     if (on.empty())
       for (unsigned c = 0; c < cpus; ++c) on.insert(c);
     const bool enabled = pick(4) != 0;
-    shelf_model::refusal expected{"already_registered"};
-    const bool idle = model.kernels.count(id) == 0;
-    if (idle) expected = model.kernel_may(on, model.pool_of(r));
+    const auto expected = model.register_kernel(id, r, on, enabled);
     const auto got = m.slots.register_breakpoint(b, r, some, enabled ? bookend::start::enabled : bookend::start::disabled);
-    if (idle && expected.why == "granted") {
-      auto& k = model.kernels[id];
-      k.everywhere = {r, enabled, kernel_generation_[id] += 2};
-      for (unsigned c : on) model.place(id, c);
-      k.cpus = on;
-    }
     note("register k" + std::to_string(id), got, expected);
   }
   void kernel_unregister() {
     const unsigned id = pick(KernelBreakpoints);
-    const shelf_model::refusal expected{model.kernels.count(id) != 0 ? "granted" : "not_registered"};
+    const auto expected = model.unregister_kernel(id);
     const auto got = m.slots.unregister_breakpoint(*kernels_[id]);
-    model.kernels.erase(id);
     note("unregister k" + std::to_string(id), got, expected);
     if (pick(2) == 0) {  // its storage is free: whoever looks at it now, looks at nothing of ours
       kernels_[id] = std::make_unique<kernel>(*this, id);
-      kernel_generation_[id] = 0;
+      model.kernel_generation[id] = 0;
       tickets_.erase(id);
     }
   }
   void kernel_set_on() {
     const unsigned id = pick(KernelBreakpoints);
     const bool on = pick(2) == 0;
-    const shelf_model::refusal expected{model.kernels.count(id) != 0 ? "granted" : "not_registered"};
+    const auto expected = model.set_kernel_on(id, on);
     const auto got = on ? m.slots.enable(*kernels_[id]) : m.slots.disable(*kernels_[id]);
-    if (expected.why == "granted") {
-      auto& k = model.kernels.at(id);
-      k.everywhere.on = on;
-      k.arrive_everywhere();
-      kernel_generation_[id] += 2;
-      for (auto& [c, w] : k.here) w.on = on;
-    }
     note(std::string(on ? "enable k" : "disable k") + std::to_string(id), got, expected);
   }
   void kernel_modify() {
     const unsigned id = pick(KernelBreakpoints);
     const auto r = any_request();
-    shelf_model::refusal expected{"not_registered"};
-    if (model.kernels.count(id) != 0) {
-      auto& k = model.kernels.at(id);
-      const unsigned to = model.pool_of(r);
-      const bool moves = to != model.pool_of(k.everywhere.what);
-      expected = moves ? model.kernel_may(k.cpus, to) : shelf_model::refusal{};
-      if (expected.why == "granted") {
-        kernel_generation_[id] += 2;
-        k.arrive_everywhere();
-        if (moves)
-          for (auto& [c, s] : k.slot) s = model.kernel_slot(c, to);
-        k.everywhere.what = r;
-        k.everywhere.generation = kernel_generation_[id];
-        for (auto& [c, w] : k.here) w = {r, w.on, kernel_generation_[id]};
-      }
-    }
+    const auto expected = model.modify_kernel(id, r);
     note("modify k" + std::to_string(id), m.slots.modify(*kernels_[id], r), expected);
   }
   void kernel_move() {
     const unsigned id = pick(KernelBreakpoints);
     std::set<unsigned> to;
     const mask some = any_mask(to);
-    shelf_model::refusal expected{"not_registered"};
-    if (model.kernels.count(id) != 0) {
-      auto& k = model.kernels.at(id);
-      std::set<unsigned> added;
-      for (unsigned c : to)
-        if (k.cpus.count(c) == 0) added.insert(c);
-      expected = model.kernel_may(added, model.pool_of(k.everywhere.what));
-      if (expected.why == "granted") {
-        for (unsigned c : added) model.place(id, c);
-        for (unsigned c : k.cpus)
-          if (to.count(c) == 0) k.slot.erase(c), k.here.erase(c), k.posted.erase(c);
-        k.cpus = to;
-      }
-    }
+    const auto expected = model.move_kernel(id, to);
     note("move k" + std::to_string(id), m.slots.move(*kernels_[id], some), expected);
   }
   /// A post from a random CPU: there at once, elsewhere when it is delivered.
@@ -278,7 +219,7 @@ class random_walk {
       note("post " + std::to_string(what) + " to k" + std::to_string(id), got.why(), expected);
       if (expected.why != "granted" || !got) return;
       auto& k = it->second;
-      const std::uint32_t generation = kernel_generation_[id] += 2;
+      const std::uint32_t generation = model.kernel_generation[id] += 2;
       expect(got.value().generation == generation, "the ticket");
       if (what < 3) k.everywhere = {r, k.everywhere.on, generation};
       if (what >= 3) k.everywhere.on = what < 5;
@@ -319,49 +260,35 @@ class random_walk {
     const int where = pick(3) == 0 ? static_cast<int>(pick(cpus)) : shelf_model::wide;
     const bool enabled = pick(4) != 0;
     const auto how = enabled ? bookend::start::enabled : bookend::start::disabled;
-    shelf_model::refusal expected{"already_registered"};
-    const bool idle = model.users.count(id) == 0;
-    if (idle) expected = model.user_may(t, where, model.pool_of(r));
+    const auto expected = model.register_user(id, t, r, where, enabled);
     const auto got = where == shelf_model::wide ? m.slots.register_breakpoint(*users_[id], *tasks_[t], r, how)
                                                 : m.slots.register_breakpoint(*users_[id], *tasks_[t], r,
                                                                               bookend::pinned{static_cast<unsigned>(where)}, how);
-    if (idle && expected.why == "granted") {
-      const unsigned index = model.free_index(t, where);
-      model.users[id] = {t, where, index, ++model.registrations, {r, enabled, ++user_generation_[id]}};
-      expect(users_[id]->index() == index, "the index");
-    }
+    if (expected.granted()) expect(users_[id]->index() == model.users.at(id).index, "the index");
     note("register u" + std::to_string(id) + " of task " + std::to_string(t) + " at " + std::to_string(where), got, expected);
   }
   void user_unregister() {
     const unsigned id = pick(UserBreakpoints);
-    const shelf_model::refusal expected{model.users.count(id) != 0 ? "granted" : "not_registered"};
+    const auto expected = model.unregister_user(id);
     const auto got = m.slots.unregister_breakpoint(*users_[id]);
-    model.users.erase(id);
     note("unregister u" + std::to_string(id), got, expected);
     if (pick(2) == 0) renew_user(id);
   }
   void renew_user(unsigned id) {
     users_[id] = fresh_user(id);
-    user_generation_[id] = 0;
+    model.user_generation[id] = 0;
   }
   void user_set_on() {
     const unsigned id = pick(UserBreakpoints);
     const bool on = pick(2) == 0;
-    const shelf_model::refusal expected{model.users.count(id) != 0 ? "granted" : "not_registered"};
+    const auto expected = model.set_user_on(id, on);
     const auto got = on ? m.slots.enable(*users_[id]) : m.slots.disable(*users_[id]);
-    if (expected.why == "granted") model.users.at(id).watch.on = on;
     note(std::string(on ? "enable u" : "disable u") + std::to_string(id), got, expected);
   }
   void user_modify() {
     const unsigned id = pick(UserBreakpoints);
     const auto r = any_request();
-    shelf_model::refusal expected{"not_registered"};
-    if (model.users.count(id) != 0) {
-      auto& u = model.users.at(id);
-      const bool moves = model.pool_of(r) != model.pool_of(u.watch.what);
-      expected = moves ? model.user_may(u.task, u.where, model.pool_of(r)) : shelf_model::refusal{};
-      if (expected.why == "granted") u.watch = {r, u.watch.on, ++user_generation_[id]};
-    }
+    const auto expected = model.modify_user(id, r);
     note("modify u" + std::to_string(id), m.slots.modify(*users_[id], r), expected);
   }
   void run() {
@@ -369,29 +296,25 @@ class random_walk {
     const unsigned t = pick(Tasks + 1);
     if (t == Tasks) {
       note("cpu " + std::to_string(c) + " idles", m.idle(c), {});
-      model.cpus[c].running = -1;
+      model.switch_to(c, -1);
       return;
     }
     for (unsigned other = 0; other < cpus; ++other)
       if (other != c && m.current(other) == tasks_[t].get()) return;
     note("cpu " + std::to_string(c) + " runs task " + std::to_string(t), m.run(c, *tasks_[t]), {});
-    model.cpus[c].running = model.cpus[c].online ? static_cast<int>(t) : -1;
+    model.switch_to(c, static_cast<int>(t));
   }
   void fork() {
     const unsigned parent = pick(Tasks), child = pick(Tasks);
     if (parent == child || runs_somewhere(child)) return;
     m.slots.on_exit(*tasks_[child]);
-    std::erase_if(model.users, [&](const auto& u) { return u.second.task == child; });
+    model.flush(child);
     std::map<unsigned, shelf_model::user> copies;
     m.slots.on_fork(*tasks_[parent], *tasks_[child], [&](const user& p) -> user* {
       if (pick(3) == 0) return nullptr;
       for (unsigned id = 0; id < UserBreakpoints; ++id) {
         if (!users_[id]->idle() || copies.count(id) != 0) continue;
-        auto copy = model.users.at(static_cast<unsigned>(p.cookie() - 1000));
-        copy.task = child;
-        copy.order = ++model.registrations;
-        copy.watch.generation = ++user_generation_[id];
-        copies[id] = copy;
+        copies[id] = model.inherited(model.users.at(static_cast<unsigned>(p.cookie() - 1000)), id, child);
         return users_[id].get();
       }
       return nullptr;
@@ -401,7 +324,7 @@ class random_walk {
   }
   void exec_or_exit() {
     const unsigned t = pick(Tasks);
-    std::erase_if(model.users, [&](const auto& u) { return u.second.task == t; });
+    model.flush(t);
     if (pick(2) == 0 || runs_somewhere(t)) {
       m.slots.on_exec(*tasks_[t]);
       did = "exec " + std::to_string(t);
@@ -426,15 +349,11 @@ class random_walk {
     if (cpu.online) {
       if (pick(6) != 0) return;
       note("offline " + std::to_string(c), m.offline(c), {});
-      cpu.running = -1;
-      cpu.online = false;
+      model.go_offline(c);
     } else {
       litter(c);
       note("online " + std::to_string(c), m.online(c), {});
-      cpu.online = true;
-      for (auto& [id, k] : model.kernels) k.arrive(c);
-      cpu.running = -1;
-      cpu.lent = cpu.silenced = false;
+      model.come_online(c);
     }
   }
   void lend() {
@@ -499,7 +418,7 @@ class random_walk {
     bool taken = model.cpus[c].withheld.count(s) != 0;
     for (const auto& [id, k] : model.kernels) taken = taken || (k.slot.count(c) != 0 && k.slot.at(c) == s);
     shelf_model::refusal expected{};
-    if (taken || !model.kernel_fits(c, pool)) expected = {"no_slot", c, model.kernel_held(c, pool), model.tallest(c, pool)};
+    if (taken || !model.kernel_fits(c, pool)) expected = {"no_slot", c, model.kernel_held(c, pool), model.tallest(c, pool), pool};
     const auto got = m.slots.withhold(c, bookend::slot_mask{1} << s);
     if (expected.why == "granted") model.cpus[c].withheld.insert(s), ++withheld_;
     note("withhold slot " + std::to_string(s) + " of cpu " + std::to_string(c), got, expected);
@@ -583,7 +502,6 @@ class random_walk {
   std::vector<std::unique_ptr<kernel>> kernels_;
   std::vector<std::unique_ptr<user>> users_;
   std::vector<std::unique_ptr<task>> tasks_;
-  std::map<unsigned, std::uint32_t> kernel_generation_, user_generation_;
   std::map<unsigned, bookend::ticket<system>> tickets_;  ///< the last of each
   std::vector<told> got_;
   int victim_ = -1;

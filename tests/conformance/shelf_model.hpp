@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// tests/conformance/shelf_model.hpp — the rule, the placement and the hits, worked out the slow and obvious way: lists and loops,
-// nothing of the library but its requests.
+// tests/conformance/shelf_model.hpp — the rule, the placement, the verbs and the hits, worked out the slow and obvious way: lists,
+// loops and a search for places (oracle/fits.hpp), nothing of the library but its requests.
 #pragma once
 #include <bookend/request.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <oracle/fits.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,7 +65,8 @@ struct shelf_model {
   };
   struct refusal {
     std::string why = "granted";
-    unsigned cpu = 0, kernel_held = 0, user_held = 0;
+    unsigned cpu = 0, kernel_held = 0, user_held = 0, pool = 0;
+    bool granted() const { return why == "granted"; }
   };
   struct row_entry {
     bool of_kernel = false;
@@ -77,6 +79,7 @@ struct shelf_model {
   std::map<unsigned, kernel> kernels;
   std::map<unsigned, user> users;
   unsigned registrations = 0;
+  std::map<unsigned, std::uint32_t> kernel_generation, user_generation;  ///< of the storage: survives a registration
 
   // As the mock machine has it: with two pools the lower half (and the odd one) is for execution.
   unsigned pool_of(const request& r) const { return pools == 2 && r.on != bookend::access::execute ? 1 : 0; }
@@ -101,20 +104,34 @@ struct shelf_model {
     for (const auto& [id, u] : users) most = std::max(most, user_held(u.task, c, pool));
     return most;
   }
+  /// What each task needs there when it runs.
+  std::map<unsigned, unsigned> needs(unsigned c, unsigned pool) const {
+    std::map<unsigned, unsigned> n;
+    for (const auto& [id, u] : users)
+      n[u.task] += (u.where == wide || u.where == static_cast<int>(c)) && pool_of(u.watch.what) == pool;
+    return n;
+  }
+  bool fits(unsigned pool, unsigned of_kernel, const std::map<unsigned, unsigned>& of_tasks) const {
+    std::vector<unsigned> heights;
+    for (const auto& [task, height] : of_tasks) heights.push_back(height);
+    return oracle::fits(size_of(pool), of_kernel, heights);
+  }
   /// Whether `k` more slots for the kernel on CPU c keep the rule.
   bool kernel_fits(unsigned c, unsigned pool, unsigned k = 1) const {
-    return kernel_held(c, pool) + k + tallest(c, pool) <= size_of(pool);
+    return fits(pool, kernel_held(c, pool) + k, needs(c, pool));
   }
   refusal kernel_may(const std::set<unsigned>& on, unsigned pool) const {
     for (unsigned c : on)
-      if (!kernel_fits(c, pool)) return {"no_slot", c, kernel_held(c, pool), tallest(c, pool)};
+      if (!kernel_fits(c, pool)) return {"no_slot", c, kernel_held(c, pool), tallest(c, pool), pool};
     return {};
   }
   refusal user_may(unsigned task, int where, unsigned pool) const {
     for (unsigned c = 0; c < cpus.size(); ++c) {
       if (where != wide && where != static_cast<int>(c)) continue;
-      const unsigned held = user_held(task, c, pool);
-      if (held + 1 + kernel_held(c, pool) > size_of(pool)) return {"no_slot", c, kernel_held(c, pool), held};
+      auto after = needs(c, pool);
+      ++after[task];
+      if (!fits(pool, kernel_held(c, pool), after))
+        return {"no_slot", c, kernel_held(c, pool), user_held(task, c, pool), pool};
     }
     return {};
   }
@@ -180,6 +197,128 @@ struct shelf_model {
     unsigned i = 0;
     while (used.count(i) != 0) ++i;
     return i;
+  }
+
+  // The verbs: what each must answer, and how it leaves the shelf.
+
+  refusal register_kernel(unsigned id, const request& r, const std::set<unsigned>& on, bool enabled) {
+    if (kernels.count(id) != 0) return {"already_registered"};
+    if (on.empty()) return {"empty_mask"};
+    if (const refusal no = kernel_may(on, pool_of(r)); !no.granted()) return no;
+    kernels[id].everywhere = {r, enabled, kernel_generation[id] += 2};
+    for (unsigned c : on) place(id, c);
+    kernels[id].cpus = on;
+    return {};
+  }
+  refusal set_kernel_on(unsigned id, bool on) {
+    if (kernels.count(id) == 0) return {"not_registered"};
+    kernel& k = kernels.at(id);
+    k.everywhere.on = on;
+    k.arrive_everywhere();
+    kernel_generation[id] += 2;
+    for (auto& [c, w] : k.here) w.on = on;
+    return {};
+  }
+  refusal modify_kernel(unsigned id, const request& r) {
+    if (kernels.count(id) == 0) return {"not_registered"};
+    kernel& k = kernels.at(id);
+    const unsigned to = pool_of(r);
+    const bool moves = to != pool_of(k.everywhere.what);
+    if (moves)
+      if (const refusal no = kernel_may(k.cpus, to); !no.granted()) return no;
+    kernel_generation[id] += 2;
+    k.arrive_everywhere();
+    if (moves)
+      for (auto& [c, s] : k.slot) s = kernel_slot(c, to);
+    k.everywhere.what = r;
+    k.everywhere.generation = kernel_generation[id];
+    for (auto& [c, w] : k.here) w = {r, w.on, kernel_generation[id]};
+    return {};
+  }
+  refusal move_kernel(unsigned id, const std::set<unsigned>& to) {
+    if (kernels.count(id) == 0) return {"not_registered"};
+    if (to.empty()) return {"empty_mask"};
+    kernel& k = kernels.at(id);
+    std::set<unsigned> added;
+    for (unsigned c : to)
+      if (k.cpus.count(c) == 0) added.insert(c);
+    if (const refusal no = kernel_may(added, pool_of(k.everywhere.what)); !no.granted()) return no;
+    for (unsigned c : added) place(id, c);
+    for (unsigned c : k.cpus)
+      if (to.count(c) == 0) k.slot.erase(c), k.here.erase(c), k.posted.erase(c);
+    k.cpus = to;
+    return {};
+  }
+  refusal unregister_kernel(unsigned id) { return {kernels.erase(id) != 0 ? "granted" : "not_registered"}; }
+
+  refusal register_user(unsigned id, unsigned task, const request& r, int where, bool enabled) {
+    if (users.count(id) != 0) return {"already_registered"};
+    if (where >= static_cast<int>(cpus.size())) return {"bad_cpu", static_cast<unsigned>(where)};
+    if (const refusal no = user_may(task, where, pool_of(r)); !no.granted()) return no;
+    const unsigned index = free_index(task, where);
+    users[id] = {task, where, index, ++registrations, {r, enabled, ++user_generation[id]}};
+    return {};
+  }
+  refusal set_user_on(unsigned id, bool on) {
+    if (users.count(id) == 0) return {"not_registered"};
+    users.at(id).watch.on = on;
+    return {};
+  }
+  refusal modify_user(unsigned id, const request& r) {
+    if (users.count(id) == 0) return {"not_registered"};
+    user& u = users.at(id);
+    if (pool_of(r) != pool_of(u.watch.what))
+      if (const refusal no = user_may(u.task, u.where, pool_of(r)); !no.granted()) return no;
+    u.watch = {r, u.watch.on, ++user_generation[id]};
+    return {};
+  }
+  refusal unregister_user(unsigned id) { return {users.erase(id) != 0 ? "granted" : "not_registered"}; }
+
+  /// The child's copy of one of the parent's, in storage `id`. To `child`, which may not be the users yet: the fork goes on.
+  user inherited(const user& from, unsigned id, unsigned child) {
+    user copy = from;
+    copy.task = child;
+    copy.order = ++registrations;
+    copy.watch.generation = ++user_generation[id];
+    return copy;
+  }
+  /// exec, and exit.
+  void flush(unsigned task) {
+    std::erase_if(users, [&](const auto& u) { return u.second.task == task; });
+  }
+  void switch_to(unsigned c, int task) { cpus[c].running = cpus[c].online ? task : -1; }
+  void go_offline(unsigned c) { cpus[c].online = false, cpus[c].running = -1; }
+  void come_online(unsigned c) {
+    cpus[c].online = true;
+    for (auto& [id, k] : kernels) k.arrive(c);
+    cpus[c].running = -1;
+    cpus[c].lent = cpus[c].silenced = false;
+  }
+
+  /// What CPU c shows is not the row of the model: the first thing. Kernel breakpoint i is named "k<i>"; the cookie of user
+  /// breakpoint i is 1000 + i. Empty if it is.
+  template <class Snapshot>
+  std::string difference(const Snapshot& shown, unsigned c) const {
+    using state = decltype(shown.slots[0].state);
+    const cpu& is = cpus[c];
+    if (shown.online != is.online || shown.away != (is.lent || is.silenced)) return "online or away";
+    const auto held = row(c);
+    for (unsigned s = 0; s < slots; ++s) {
+      const auto& slot = shown.slots[s];
+      const auto it = held.find(s);
+      const auto wrong = [&](const char* what) {
+        return std::string(what) + " of cpu " + std::to_string(c) + " slot " + std::to_string(s);
+      };
+      if (it == held.end()) {
+        if (slot.state != (is.withheld.count(s) != 0 ? state::withheld : state::free)) return wrong("the state");
+        continue;
+      }
+      const row_entry& e = it->second;
+      if (slot.state != (e.of_kernel ? state::kernel : state::user)) return wrong("the state");
+      if (!(modelled_watch{slot.watched, slot.on, slot.generation} == e.watch)) return wrong("the watch");
+      if (e.of_kernel ? slot.name != "k" + std::to_string(e.id) : slot.cookie != 1000 + e.id) return wrong("the holder");
+    }
+    return "";
   }
 };
 
