@@ -130,8 +130,7 @@ struct shelf_model {
       if (where != wide && where != static_cast<int>(c)) continue;
       auto after = needs(c, pool);
       ++after[task];
-      if (!fits(pool, kernel_held(c, pool), after))
-        return {"no_slot", c, kernel_held(c, pool), user_held(task, c, pool), pool};
+      if (!fits(pool, kernel_held(c, pool), after)) return {"no_slot", c, kernel_held(c, pool), user_held(task, c, pool), pool};
     }
     return {};
   }

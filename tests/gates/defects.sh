@@ -26,10 +26,13 @@ put_back() {
     fi
     return 0
   }
-  if timeout 120 "$at/test" >"$at/log" 2>&1; then
-    echo "$test stays green"
-    return 1
-  fi
+  timeout 120 "$at/test" >"$at/log" 2>&1
+  case $?,$test in
+    0,* | 124,exactness_test) # that one takes long when it finds nothing; another that does not end is as red as can be
+      echo "$test stays green"
+      return 1
+      ;;
+  esac
   rm -rf "$at"
 }
 export -f put_back
@@ -103,6 +106,24 @@ defect 32 x86_backend_test $x86/backend.hpp 's/R::write_dr6\(cpu, dr6_reset\)/R:
 defect 33 request_test $core/request.hpp 's/return last\(\) < first;/return false;/'
 # The new address is written while the slot is on with the old length.
 defect 34 slot_manager_test $core/row_registers.hpp 's/if \(!in_\.hushed && \(\(missing & lit_\) != 0 \|\| force\)\) \{/if (force) {/'
+
+# The rule, a little wrong: one level off, pinned ones not asked for, a level not given back, weights not counted, tasks and pins
+# that are not counted down or up.
+defect level-off-by-one ledger_test $core/ledger.hpp 's/else if \(Slots - needed \+ 1 <= kernel_top_\)\n        f\(kernel_\[Slots - needed\]/else if (Slots - needed + 1 < kernel_top_)\n        f(kernel_[Slots - needed + 1]/'
+defect pinned-not-asked ledger_test $core/ledger.hpp 's/    for \(unsigned j = widest_; j < pinned_top\(\); \+\+j\) blocks[^\n]*\n//'
+defect level-kept ledger_test $core/ledger.hpp 's/(constexpr void release_kernel\(const mask.*?)j <= kernel_top_; \+\+j/$1j < kernel_top_ || j == 1; ++j/s'
+defect weight-ignored ledger_test $core/ledger.hpp 's/const std::uint64_t\* below = level\(j, weight\)/const std::uint64_t* below = level(j, 1)/'
+defect histogram-kept ledger_test $core/ledger.hpp 's/    if \(before != 0\) --tasks_at_\[before - 1\];\n/    (void)before;\n/'
+defect pins-not-raised ledger_test $core/ledger.hpp 's/    pins\(\[&\]\(cpu_id cpu, unsigned pinned\) \{ move_pinned\(cpu, before \+ pinned, after \+ pinned\); \}\);/    (void)pins;/'
+# The kernel from the bottom.
+defect from-below cpu_slots_test $core/cpu_slots.hpp 's/return detail::highest_bit\(pool & ~kernel_held\)/return detail::lowest_bit(pool & ~kernel_held)/'
+# A refusal that keeps what it could get; or does not name the task's pinned ones. The pool that is given back is the new one; CPUs
+# that are left out keep their slot if others are new; what a child inherits pinned is not counted.
+defect refused-and-taken exactness_test $core/kernel_side.hpp 's/    if \(!l\.fits_kernel\(m\)\) \{\n      const cpu_id cpu = l\.full_kernel\(m\)\.first\(\);\n/    if (!l.fits_kernel(m)) {\n      const cpu_id cpu = l.full_kernel(m).first();\n      l.take_kernel(mask::of(m.first()) - mask::of(cpu));\n/'
+defect pins-not-told exactness_test $core/user_side.hpp 's/wide \+ pinned_held\(list, pool, cpu \+ 1\)/wide/'
+defect wrong-pool-back exactness_test $core/user_side.hpp 's/give\(t\.first_, t, no \? to : from, b\.where_\)/give(t.first_, t, to, b.where_)/'
+defect left-out-kept exactness_test $core/kernel_side.hpp 's/    release\(pool, left\);\n/    if (added.none()) release(pool, left);\n/'
+defect inherited-uncounted exactness_test $core/user_side.hpp 's/\(void\)take\(child\.first_, child, this->pool_of\(cell\.setting\), p->where_\)/if (p->where_ == user::everywhere) (void)take(child.first_, child, this->pool_of(cell.setting), p->where_)/'
 
 # The protocols, one step left out each.
 defect no-repack slot_manager_test $core/row.hpp 's/if \(running != nullptr\) place_users\(\*running, cpu\);/(void)running, (void)cpu;/g'
