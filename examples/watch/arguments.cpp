@@ -84,6 +84,12 @@ options parse_arguments(int argc, const char* const* argv) {
   const char* const* const dashes = std::find_if(argv, end, [](const char* a) { return std::string_view(a) == "--"; });
   if (dashes != end) o.command.assign(dashes + 1, end);
 
+  // CLI11 would take such a word apart, and of `[]` leave nothing.
+  const char* const* const list =
+      std::find_if(argv, dashes, [](std::string_view a) { return a.starts_with('[') && a.ends_with(']'); });
+  if (list != dashes)
+    throw complaint(fmt::format("'{0}' names nothing to watch; a thread of that name is --thread={0}", *list), bad_usage);
+
   CLI::App app{"Shows who touches a variable or a function of a running process, through the CPU's debug registers."};
   app.formatter(std::make_shared<formatter>());
   app.footer(after);

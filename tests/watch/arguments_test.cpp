@@ -60,6 +60,12 @@ TEST_CASE("a length is passed on as typed: whether it fits is for the machine to
   CHECK(watch::parse_place("x:0").length == 0);
 }
 
+TEST_CASE("a word in brackets is no watch, but may be a thread") {
+  for (const char* word : {"[]", "[a]", "[a,b]"}) CHECK(complaint_about({"x", word, "--pid", "7"}).find(word) == 1);
+  const auto o = parse({"--thread=[io]", "c", "--pid", "7"});
+  CHECK(o.watches.at(0).thread == "[io]");
+}
+
 TEST_CASE("an option holds for the watches after it") {
   const auto o = parse({"a", "--rw", "b", "--thread", "auditor", "c", "-d", "d", "--all", "-e", "--exec", "f", "--pid", "7"});
   REQUIRE(o.watches.size() == 5);
