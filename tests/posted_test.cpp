@@ -946,6 +946,30 @@ TEST_CASE("thread context registers again what a handler posted away, and unregi
   clear(m, b);
 }
 
+TEST_CASE("what an NMI posts away while a verb reaps another's is reaped by that verb, too: gone, or registered again") {
+  for (const bool again : {false, true}) {
+    CAPTURE(again);
+    machine m;
+    probe first("first"), b("b");
+    REQUIRE(!m.slots.register_breakpoint(first, at(0x1000)));
+    REQUIRE(!m.slots.register_breakpoint(b, at(0x2000)));
+    REQUIRE(m.guarded(0, [&](auto) { return granted(m.slots.post().unregister_breakpoint(first)); }));
+    // Some other CPU has not heard of it: its reaping writes.
+    m.before_write(1, [&](const auto& w) { m.nmi(w.cpu, [&] { CHECK(granted(m.slots.post().unregister_breakpoint(b))); }); });
+    if (again)
+      CHECK(!m.slots.register_breakpoint(b, at(0x3000)));
+    else
+      CHECK(m.slots.disable(b).why == reason::not_registered);
+    CHECK(m.interrupted());
+    CHECK(first.idle());
+    CHECK(b.idle() == !again);
+    CHECK(m.write(1, 0x3000, 8) == (again ? 1 : 0));
+    CHECK(m.write(1, 0x2000, 8) == 0);
+    CHECK(m.consistent());
+    if (again) CHECK(!m.slots.unregister_breakpoint(b));
+  }
+}
+
 TEST_CASE("storage is free as soon as it is idle: late answers and traps do not touch it") {
   machine m;
   alignas(probe) static std::byte storage[sizeof(probe)];

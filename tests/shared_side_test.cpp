@@ -3,10 +3,12 @@
 // comes out of a cross-call. The same with real threads: shared_threads_test.cpp.
 #include <bookend/bookend.hpp>
 #include <bookend/mock/backend.hpp>
+#include <atomic>
 #include <doctest/doctest.h>
 #include <functional>
 #include <random>
 #include <set>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -269,6 +271,38 @@ TEST_CASE("a task's request that is refused for a kernel breakpoint on its way o
   CHECK(s.system().told == 2);
   CHECK(s.system().last == reason::granted);
   CHECK(s.kernels[1].idle());
+}
+
+TEST_CASE("exec waits for a verb that has claimed one of the task's breakpoints and waits for the task") {
+  scene<os> s;
+  auto& t = s.tasks[0];
+  s.run(1, t);
+  for (unsigned i = 0; i < 2; ++i) REQUIRE(!s.slots.register_breakpoint(s.users[i], t, somewhere));
+  std::atomic<bool> waits = false, go = false;
+  refusal said = reason::would_block;
+  std::thread other;
+  s.system().in_call = [&] {  // the first verb has the task: the other one claims its breakpoint, and waits
+    s.system().in_wait = [&] {
+      waits = true;
+      while (!go) std::this_thread::yield();
+    };
+    other = std::thread([&] { said = s.slots.disable(s.users[1]); });
+    while (!waits) std::this_thread::yield();
+  };
+  CHECK(!s.slots.disable(s.users[0]));
+  REQUIRE(waits);
+  s.system().in_wait = [&] {  // exec, which has closed the stripes, waits for the other one's
+    CHECK(!s.users[1].idle());
+    go = true;
+    other.join();
+  };
+  s.slots.on_exec(t);
+  CHECK(go);
+  CHECK(!said);
+  CHECK(s.system().locks == 1);
+  CHECK(s.users[0].idle());
+  CHECK(s.users[1].idle());
+  CHECK(t.first() == nullptr);
 }
 
 TEST_CASE("pinned breakpoints, and their task while it has one, are exclusive") {

@@ -168,3 +168,13 @@ TEST_CASE("decoding reads what others write: L bits, LE, GD, kinds of slots that
   CHECK(dr7_decode(0x0D00'0400).kind[2] == 0b1101);
   CHECK(dr7_decode(0x400) == x86::dr7_fields{});
 }
+
+TEST_CASE("what DR7 may have, and what it says of one slot, are the same while it runs as for the compiler") {
+  volatile unsigned from = 0;
+  const auto table = x86::detail::dr7_table();
+  for (unsigned on = from; on < 16; ++on) CHECK(table.of[on] == x86::detail::dr7_allowed.of[on]);
+  volatile std::uint32_t dr7 = 0xD000'0480;
+  CHECK(x86::dr7_slot(dr7, 3) == 0x1D);
+  CHECK(x86::dr7_slot(dr7, 2) == 0);
+  CHECK(x86::dr7_slot(0x0000'0401, 0) == 0x10);  // L0, by somebody else
+}
