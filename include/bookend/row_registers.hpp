@@ -77,24 +77,24 @@ class row_registers : public row_image<System> {
   [[nodiscard]] std::uint32_t quiet_enter(System& sys, cpu_id cpu) noexcept {
     const std::uint32_t since = version_;  // before the look: a silence() that comes between leaves another version
     detail::compiler_barrier();
-    if (!settled(since)) [[unlikely]]
-      return quiet_enter_unusual(sys, cpu);
-    detail::compiler_barrier();
-    set_nesting({.quiet = 1});
-    detail::compiler_barrier();
-    if (lit_ != 0) hush(sys, cpu, 1);
-    return since;
+    if (settled(since)) [[likely]] {
+      detail::compiler_barrier();
+      set_nesting({.quiet = 1});
+      detail::compiler_barrier();
+      if (lit_ != 0) hush(sys, cpu, 1);
+      return since;
+    }
+    return quiet_enter_unusual(sys, cpu);
   }
   /// The outermost one writes what is wanted by then: what it found, if nobody has asked for anything else since.
   void quiet_leave(System& sys, cpu_id cpu, std::uint32_t since) noexcept {
-    // If this holds, it was as usual when this scope began, and is but for the scope.
-    const bool hushed = in_is({.quiet = 1, .hushed = true});
-    if (version_ != since || (!hushed && lit_ != 0)) [[unlikely]]
+    // Else it was as usual when this scope began, and is but for the scope: whatever happens inside brings another version.
+    if (version_ != since) [[unlikely]]
       return quiet_leave_unusual(sys, cpu, since);
     unsettle(since);
     set_nesting({});
     detail::compiler_barrier();
-    const bool good = !hushed || wrote([&] { return sys.write_control(cpu, control_); });
+    const bool good = lit_ == 0 || wrote([&] { return sys.write_control(cpu, control_); });
     detail::compiler_barrier();
     flushed_ = since;
     detail::compiler_barrier();

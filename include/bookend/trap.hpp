@@ -39,10 +39,11 @@ struct trap_on {
     const slot_id s = lowest_bit(only);
     result.handled = only;
     if ((r.kernel & only) != 0) {  // straight from the row into what the handler is told: no register is kept for it
-      const auto h = hit_of(r, s);
+      auto& b = *static_cast<kernel_breakpoint<System>*>(r.holders[s]);
+      const auto h = hit_of(b, r, s);
       if (!passes(h.setting, seen)) [[unlikely]]
         return false;
-      h.breakpoint(h);
+      b(h);
     } else {
       const void* const holder = r.holders[s];
       const auto setting = r.settings[s];
@@ -94,8 +95,8 @@ struct trap_on {
       if (r.version() != seen && t.changed(s, was)) continue;
       result.handled |= one;
       if ((was.kernel & one) != 0) {
-        const auto h = t.hit_of(was, s);
-        h.breakpoint(h);
+        auto& b = *static_cast<kernel_breakpoint<System>*>(was.holders[s]);
+        b(t.hit_of(b, was, s));
       } else {
         collect(s, was.holders[s], was.settings[s], was.generations[s], result);
       }
@@ -107,8 +108,8 @@ struct trap_on {
            (can_post<System> && r.generations[s] != was.generations[s]);
   }
 
-  [[gnu::always_inline]] hit<System> hit_of(const row_image<System>& i, slot_id s) const noexcept {
-    return {*static_cast<kernel_breakpoint<System>*>(i.holders[s]), {home, cpu}, s, i.settings[s], i.generations[s], frame};
+  [[gnu::always_inline]] hit<System> hit_of(kernel_breakpoint<System>& b, const row_image<System>& i, slot_id s) const noexcept {
+    return {b, {home, cpu}, s, i.settings[s], i.generations[s], frame};
   }
   static void collect(slot_id s, const void* holder, const typename System::setting& setting, std::uint32_t generation,
                       result_type& result) noexcept {

@@ -315,9 +315,9 @@ inline quiet_enter() {
 inline quiet_leave() {
   if
 #ifdef DEFECT_RESTORES_WHAT_IT_FOUND
-  :: since != 0 && ((quiet == 1 && hushed) || lit == 0) ->
+  :: since != 0 ->
 #else
-  :: version == since && ((quiet == 1 && hushed) || lit == 0) ->
+  :: version == since ->
 #endif
     unsettle(since);
     d_step { quiet = 0; hushed = 0 };
