@@ -58,7 +58,7 @@ class kernel_side : public posted_side<System> {
     return tried(what, b.name(), body);
   }
 
-  [[gnu::cold]] refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
+  refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
     if constexpr (can_post<System>)
       while (detail::load_acquire(b.state_) == breakpoint_type::leaving) reap_departed();
     if (!b.idle()) return reason::already_registered;
@@ -80,12 +80,12 @@ class kernel_side : public posted_side<System> {
     return {};
   }
 
-  [[gnu::cold]] refusal do_unregister(breakpoint_type& b) noexcept {
+  refusal do_unregister(breakpoint_type& b) noexcept {
     if (!claim(b)) return reason::not_registered;
     return withdraw(b);
   }
 
-  [[gnu::cold]] refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
+  refusal do_set_on(breakpoint_type& b, bool wanted) noexcept {
     if (!claim(b)) return reason::not_registered;
     const std::uint32_t generation = b.intent_.next();
     const refusal no = this->on_each(
@@ -227,7 +227,7 @@ class kernel_side : public posted_side<System> {
     if constexpr (can_post<System>) this->leave_in(b, breakpoint_type::registered);
   }
   /// Takes it from all its CPUs. Precondition: nobody else has claimed it, nor will.
-  [[gnu::cold]] refusal withdraw(breakpoint_type& b) noexcept {
+  refusal withdraw(breakpoint_type& b) noexcept {
     const mask stuck = this->run(b.cpus_, [&](row_type& r, cpu_id cpu) { return remove(b, r, cpu); });
     release(pool_now(b), b.cpus_);
     this->replace(b.cpus_, {});
@@ -262,7 +262,7 @@ class kernel_side : public posted_side<System> {
     return this->in_pool(pool, [&](auto& l) { return take_from(l, pool, m); });
   }
   template <class Ledger>
-  [[gnu::cold]] refusal take_from(Ledger& l, unsigned pool, const mask& m) noexcept {
+  refusal take_from(Ledger& l, unsigned pool, const mask& m) noexcept {
     if (!l.fits_kernel(m)) {
       const cpu_id cpu = l.full_kernel(m).first();
       return this->no_slot(pool, cpu, l.tallest_user(cpu));

@@ -180,7 +180,7 @@ class shelf {
     Step* step;
   };
   template <class Step>
-  [[gnu::cold]] static void take_step(void* argument, cpu_id cpu) noexcept {
+  static void take_step(void* argument, cpu_id cpu) noexcept {
     auto& c = *static_cast<context<Step>*>(argument);
     row_type& r = c.self->rows_[cpu];
     [[maybe_unused]] const bool good = (*c.step)(r, cpu);

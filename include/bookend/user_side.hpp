@@ -22,15 +22,15 @@ class user_side : public shared_side<System> {
   using typename base::task_type;
   using typename base::user;
 
-  [[gnu::cold]] refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
+  refusal do_register(user& b, task_type& t, const request& q, pinned to, start how) noexcept {
     if (b.idle() && to.cpu >= System::max_cpus) return {reason::bad_cpu, to.cpu};
     return do_register_at(b, t, q, to.cpu + 1, how);
   }
-  [[gnu::cold]] refusal do_register(user& b, task_type& t, const request& q, start how) noexcept {
+  refusal do_register(user& b, task_type& t, const request& q, start how) noexcept {
     return do_register_at(b, t, q, user::everywhere, how);
   }
 
-  [[gnu::cold]] refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
+  refusal do_register_at(user& b, task_type& t, const request& q, unsigned where, start how) noexcept {
     if (b.owner_ != nullptr) return reason::already_registered;  // not its state: it may be claimed for this
     const auto encoded = this->accepted(side::user, q);
     if (!encoded) return encoded.why();
@@ -49,7 +49,7 @@ class user_side : public shared_side<System> {
     return {};
   }
 
-  [[gnu::cold]] refusal do_unregister(user& b) noexcept {
+  refusal do_unregister(user& b) noexcept {
     if (b.idle()) return reason::not_registered;
     task_type& t = *b.owner_;
     unlink(t, b);
@@ -59,7 +59,7 @@ class user_side : public shared_side<System> {
     return no;
   }
 
-  [[gnu::cold]] refusal do_set_on(user& b, bool wanted) noexcept {
+  refusal do_set_on(user& b, bool wanted) noexcept {
     if (b.idle()) return reason::not_registered;
     return turn(b, {b.live().setting, b.live().generation, wanted});
   }
@@ -132,7 +132,7 @@ class user_side : public shared_side<System> {
     return this->in_pool(pool, [&](auto& l) { return take_from(l, list, t, pool, where); });
   }
   template <class Ledger>
-  [[gnu::cold]] refusal take_from(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+  refusal take_from(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
     auto& wide = t.wide_[pool];
     if (where == user::everywhere) {
       const auto pins = pins_of(list, pool);
@@ -154,7 +154,7 @@ class user_side : public shared_side<System> {
     this->in_pool(pool, [&](auto& l) { give_to(l, list, t, pool, where); });
   }
   template <class Ledger>
-  [[gnu::cold]] void give_to(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
+  void give_to(Ledger& l, const user* list, task_type& t, unsigned pool, unsigned where) noexcept {
     auto& wide = t.wide_[pool];
     if (where == user::everywhere) {
       this->recount(l, t, pool, wide, wide - 1u, pins_of(list, pool));
@@ -202,7 +202,7 @@ class user_side : public shared_side<System> {
 
   // tests/models/switch.pml: owner, reload.
   /// Shows a new cell to the switch, then to where the task runs. When it returns, nobody reads the old one.
-  [[gnu::cold]] refusal turn(user& b, const typename user::cell& next) noexcept {
+  refusal turn(user& b, const typename user::cell& next) noexcept {
     const auto old = b.live_;
     const auto spare = static_cast<std::uint8_t>(1 - old);
     b.cells_[spare] = next;

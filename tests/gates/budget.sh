@@ -8,13 +8,13 @@ source "$(dirname "$0")/common.sh"
 limits() {
   cat <<'LIMITS'
 text, every verb, g++ -Os	17000
-text, every verb, g++ -O2	24000
+text, every verb, g++ -O2	28500
 text, every verb, clang++-19 -Os	18500
-text, every verb, clang++-19 -O2	21600
+text, every verb, clang++-19 -O2	23400
 text, few verbs, g++ -Os	11400
-text, few verbs, g++ -O2	14100
+text, few verbs, g++ -O2	17900
 text, few verbs, clang++-19 -Os	12400
-text, few verbs, clang++-19 -O2	13900
+text, few verbs, clang++-19 -O2	14800
 data, a CPU	256
 data, a task	16
 data, a kernel breakpoint	72
