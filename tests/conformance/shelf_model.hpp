@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tests/conformance/shelf_model.hpp — the rule, the placement, the verbs and the hits, worked out the slow and obvious way: lists,
-// loops and a search for places (oracle/fits.hpp), nothing of the library but its requests.
+// tests/conformance/shelf_model.hpp — the rule, the placement, the verbs and the hits, worked out the slow and obvious way:
+// lists, loops and a search for places (oracle/fits.hpp), nothing of the library but its requests.
 #pragma once
 #include <bookend/request.hpp>
 #include <algorithm>
