@@ -112,7 +112,7 @@ defect 34 slot_manager_test $core/row_registers.hpp 's/if \(!in_\.hushed && \(\(
 defect level-off-by-one ledger_test $core/ledger.hpp 's/else if \(Slots - needed \+ 1 <= kernel_top_\)\n        f\(kernel_\[Slots - needed\]/else if (Slots - needed + 1 < kernel_top_)\n        f(kernel_[Slots - needed + 1]/'
 defect pinned-not-asked ledger_test $core/ledger.hpp 's/    for \(unsigned j = widest_; j < pinned_top\(\); \+\+j\) blocks[^\n]*\n//'
 defect level-kept ledger_test $core/ledger.hpp 's/(constexpr void release_kernel\(const mask.*?)j <= kernel_top_; \+\+j/$1j < kernel_top_ || j == 1; ++j/s'
-defect weight-ignored ledger_test $core/ledger.hpp 's/const std::uint64_t\* below = level\(j, weight\)/const std::uint64_t* below = level(j, 1)/'
+defect weight-ignored ledger_test $core/ledger.hpp 's/j <= weight \? m\.words\(\) : kernel_\[j - weight - 1\]/j <= 1 ? m.words() : kernel_[j - 2]/'
 defect histogram-kept ledger_test $core/ledger.hpp 's/    if \(before != 0\) --tasks_at_\[before - 1\];\n/    (void)before;\n/'
 defect pins-not-raised ledger_test $core/ledger.hpp 's/    pins\(\[&\]\(cpu_id cpu, unsigned pinned\) \{ move_pinned\(cpu, before \+ pinned, after \+ pinned\); \}\);/    (void)pins;/'
 # The kernel from the bottom.
