@@ -81,15 +81,34 @@ struct stopped {
 };
 constexpr const char* no_ptrace = "ptrace is not permitted here";
 
+// The works, of a stopped thread and of none. at(i): something to watch.
+
+void turn_off_and_on(bench::state& state, tracer& slots, tracer::kernel_breakpoint& watch, cpu_id cpu) {
+  const auto here = slots.on(cpu);
+  for (auto _ : state) {
+    if (here.disable(watch)) break;
+    if (here.enable(watch)) break;
+  }
+}
+void re_aim(bench::state& state, tracer& slots, tracer::kernel_breakpoint& watch, cpu_id cpu, auto at) {
+  const auto here = slots.on(cpu);
+  unsigned i = 0;
+  for (auto _ : state)
+    if (here.modify(watch, at(1 + (++i & 1)))) break;
+}
+void come_and_go(bench::state& state, tracer& slots, tracer::kernel_breakpoint& watch, auto at) {
+  unsigned i = 0;
+  for (auto _ : state) {
+    if (slots.register_breakpoint(watch, at(1 + (++i & 1)))) break;
+    if (slots.unregister_breakpoint(watch)) break;
+  }
+}
+
 ASKS(ptrace_here, "through ptrace, thread stopped: disable and enable a breakpoint; by hand two writes of DR7");
 void BM_ptrace_here(bench::state& state) {
   stopped s;
   if (!s.good || s.slots.register_breakpoint(s.watch, s.child.at(1))) return state.skip(no_ptrace);
-  const auto here = s.slots.on(s.cpu);
-  for (auto _ : state) {
-    if (here.disable(s.watch)) break;
-    if (here.enable(s.watch)) break;
-  }
+  turn_off_and_on(state, s.slots, s.watch, s.cpu);
 }
 void BM_ptrace_here_by_hand(bench::state& state) {
   storing_child child;
@@ -105,10 +124,7 @@ ASKS(ptrace_modify, "the same: re-aim it; by hand DR7, the address, DR7");
 void BM_ptrace_modify(bench::state& state) {
   stopped s;
   if (!s.good || s.slots.register_breakpoint(s.watch, s.child.at(1))) return state.skip(no_ptrace);
-  const auto here = s.slots.on(s.cpu);
-  unsigned i = 0;
-  for (auto _ : state)
-    if (here.modify(s.watch, s.child.at(1 + (++i & 1)))) break;
+  re_aim(state, s.slots, s.watch, s.cpu, [&](unsigned i) { return s.child.at(i); });
 }
 void BM_ptrace_modify_by_hand(bench::state& state) {
   storing_child child;
@@ -126,11 +142,7 @@ ASKS(ptrace_register, "the same: register and unregister it everywhere, one thre
 void BM_ptrace_register(bench::state& state) {
   stopped s;
   if (!s.good) return state.skip(no_ptrace);
-  unsigned i = 0;
-  for (auto _ : state) {
-    if (s.slots.register_breakpoint(s.watch, s.child.at(1 + (++i & 1)))) break;
-    if (s.slots.unregister_breakpoint(s.watch)) break;
-  }
+  come_and_go(state, s.slots, s.watch, [&](unsigned i) { return s.child.at(i); });
 }
 void BM_ptrace_register_by_hand(bench::state& state) {
   storing_child child;
@@ -157,11 +169,7 @@ TARGET("ptrace_here_share", "by_hand", 0.02);
 void BM_ptrace_here_share(bench::state& state) {
   no_thread s;
   if (s.slots.register_breakpoint(s.watch, somewhere(1))) return state.skip("refused");
-  const auto here = s.slots.on(0);
-  for (auto _ : state) {
-    if (here.disable(s.watch)) break;
-    if (here.enable(s.watch)) break;
-  }
+  turn_off_and_on(state, s.slots, s.watch, 0);
 }
 void BM_ptrace_here_share_by_hand(bench::state& state) { BM_ptrace_here_by_hand(state); }
 
@@ -170,10 +178,7 @@ TARGET("ptrace_modify_share", "by_hand", 0.02);
 void BM_ptrace_modify_share(bench::state& state) {
   no_thread s;
   if (s.slots.register_breakpoint(s.watch, somewhere(1))) return state.skip("refused");
-  const auto here = s.slots.on(0);
-  unsigned i = 0;
-  for (auto _ : state)
-    if (here.modify(s.watch, somewhere(1 + (++i & 1)))) break;
+  re_aim(state, s.slots, s.watch, 0, somewhere);
 }
 void BM_ptrace_modify_share_by_hand(bench::state& state) { BM_ptrace_modify_by_hand(state); }
 
@@ -181,11 +186,7 @@ ASKS(ptrace_register_share, "of ptrace_register, the same");
 TARGET("ptrace_register_share", "by_hand", 0.02);
 void BM_ptrace_register_share(bench::state& state) {
   no_thread s;
-  unsigned i = 0;
-  for (auto _ : state) {
-    if (s.slots.register_breakpoint(s.watch, somewhere(1 + (++i & 1)))) break;
-    if (s.slots.unregister_breakpoint(s.watch)) break;
-  }
+  come_and_go(state, s.slots, s.watch, somewhere);
 }
 void BM_ptrace_register_share_by_hand(bench::state& state) { BM_ptrace_register_by_hand(state); }
 
