@@ -116,8 +116,7 @@ class alignas(64) row : public row_registers<System> {
         edited(bit(slot));
         if (!this->settled(seen)) [[unlikely]]  // somebody has come in between
           return this->flush_whole(sys, cpu, true);
-        this->settle(sys, cpu, lit, seen + 1);
-        return this->version_ == seen + 1 || this->flush_whole(sys, cpu, true);
+        return this->settle_or_flush(sys, cpu, lit, seen + 1);
       }
     }
     const setting was = settings[slot];
@@ -339,9 +338,7 @@ class alignas(64) row : public row_registers<System> {
       left = left || !whole || later(v.generation, applied_[s]);
       if (whole && !v.on && later(v.turned, applied_[s])) off |= bit(s);
     });
-    if (off != 0) {
-      (void)this->turn(sys, cpu, off, false);
-    }
+    if (off != 0) (void)this->turn(sys, cpu, off, false);
     return !left;
   }
 

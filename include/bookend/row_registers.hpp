@@ -50,7 +50,9 @@ class row_registers : public row_image<System> {
   }
   /// The same while the registers are ours. `now`: version().
   [[nodiscard]] constexpr slot_mask dispatched(std::uint32_t now) const noexcept {
-    return now == flushed_ ? lit_ : armed() & ours_;
+    if (now == flushed_) [[likely]]
+      return lit_;
+    return online() && !away() ? armed() : 0;
   }
   /// Slots that the hardware may have on although the row does not wish it: a control write has failed.
   [[nodiscard]] constexpr slot_mask stuck() const noexcept { return can_fail<System> && is_.dirty ? lit_ : 0; }
@@ -118,7 +120,6 @@ class row_registers : public row_image<System> {
   void silence(System& sys, cpu_id cpu) noexcept {
     const bool interrupts = flushed_ != version_;  // a write that may be to come: whoever opens a quiet scope before must look
     is_.silenced = 1;
-    ours_ = 0;
     bump();
     if (is_.online != 0) (void)wrote([&] { return sys.write_control(cpu, all_off()); });
     lit_ = 0;
@@ -146,8 +147,7 @@ class row_registers : public row_image<System> {
     detail::compiler_barrier();
     if (!as_usual() || missing() != 0) [[unlikely]]
       return flush_whole(sys, cpu, false);
-    const bool good = settle(sys, cpu, armed(), seen);
-    return version_ == seen ? good : flush_whole(sys, cpu, true);
+    return settle_or_flush(sys, cpu, armed(), seen);
   }
   /// Wishes these slots on or off, and flushes. Precondition: the kernel holds them, and whoever interrupts the rewriting of one
   /// has opened a quiet scope.
@@ -157,8 +157,7 @@ class row_registers : public row_image<System> {
     wish(which, on_or_off);
     if (!settled(seen - 1)) [[unlikely]]  // else this is the only change
       return flush_whole(sys, cpu, false);
-    const bool good = settle(sys, cpu, on_or_off ? lit_ | which : lit_ & ~which, seen);
-    return version_ == seen ? good : flush_whole(sys, cpu, true);
+    return settle_or_flush(sys, cpu, on_or_off ? lit_ | which : lit_ & ~which, seen);
   }
   /// The hardware is as wished, and nobody is in the middle of anything.
   [[nodiscard]] bool settled(std::uint32_t now) const noexcept { return flushed_ == now && as_usual(); }
@@ -184,6 +183,11 @@ class row_registers : public row_image<System> {
     flushed_ = seen;
     detail::compiler_barrier();
     return true;
+  }
+  /// The same, and round again if somebody has come in between.
+  bool settle_or_flush(System& sys, cpu_id cpu, slot_mask asked, std::uint32_t seen) noexcept {
+    const bool good = settle(sys, cpu, asked, seen);
+    return version_ == seen ? good : flush_whole(sys, cpu, true);
   }
   /// `again`: what was written last may not be what was wished then.
   [[gnu::noinline]] bool flush_whole(System& sys, cpu_id cpu, bool again) noexcept {
@@ -236,7 +240,6 @@ class row_registers : public row_image<System> {
     detail::compiler_barrier();
     turn_off(sys, cpu);
     const bool good = !is_.dirty;
-    ours_ = 0;
     leave();
     detail::compiler_barrier();
     known_ = 0;
@@ -254,10 +257,6 @@ class row_registers : public row_image<System> {
     is_.dirty = true;
     detail::compiler_barrier();
     enter();
-    detail::compiler_barrier();
-    ours_ = ~slot_mask{0};
-    detail::compiler_barrier();
-    if (is_.silenced != 0) ours_ = 0;  // a silence() came between
     bump();
     return flush(sys, cpu);
   }
@@ -283,7 +282,6 @@ class row_registers : public row_image<System> {
   slot_mask edit_ = 0;      // slots being rewritten: off, their hits are nobody's, and here-modify is refused
   slot_mask lit_ = 0;       // slots that the last control written has on
   slot_mask withheld_ = 0;  // slots that nobody may have
-  slot_mask ours_ = 0;      // all ones while the registers are: online, neither lent nor silenced
   // What lasts, and what whoever interrupts puts back before it returns. Each is looked at as one word; a part of the first is
   // stored by itself, since whoever interrupts may store another.
   struct alignas(4) lasting {
@@ -303,10 +301,8 @@ class row_registers : public row_image<System> {
 
   /// Online, ours, clean, and no quiet scope.
   [[nodiscard]] bool as_usual() const noexcept {
-    return __builtin_bit_cast(std::uint32_t, is_) == __builtin_bit_cast(std::uint32_t, lasting{.online = 1}) && in_is({});
-  }
-  [[nodiscard]] bool in_is(nesting n) const noexcept {
-    return __builtin_bit_cast(std::uint32_t, in_) == __builtin_bit_cast(std::uint32_t, n);
+    return __builtin_bit_cast(std::uint32_t, is_) == __builtin_bit_cast(std::uint32_t, lasting{.online = 1}) &&
+           __builtin_bit_cast(std::uint32_t, in_) == 0;
   }
   /// In one store: the next look would have to wait for a part.
   void set_nesting(nesting to) noexcept { __builtin_memcpy(&in_, &to, sizeof in_); }

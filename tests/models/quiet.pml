@@ -28,7 +28,13 @@ byte on_[2];      /* `on`, a byte a slot */
 byte setting[2];
 bit holder[2];
 byte kernel, known, edit;  /* masks */
-byte ours = all_slots;
+#ifdef DEFECT_SILENCE_HALF_UNDONE
+byte ours = all_slots;  /* a word of its own, beside the flags that say so */
+#define are_ours(x) ours = x
+#else
+#define ours (lent || silenced -> 0 : all_slots)
+#define are_ours(x) skip
+#endif
 byte lit, control;    /* last written */
 bit lent, silenced, dirty;  /* is_ */
 byte quiet;           /* in_: depth */
@@ -530,7 +536,7 @@ active proctype verbs() provided (depth == 0) {
     :: !lent ->  /* lend: leave_registers */
       quiet++;
       turn_off();
-      ours = 0;
+      are_ours(0);
       lent = 1;
       known = 0;
       lit = 0;
@@ -546,18 +552,9 @@ active proctype verbs() provided (depth == 0) {
       fi;
       known = 0;
       dirty = 1;
-#ifdef DEFECT_SILENCE_HALF_UNDONE
-      ours = all_slots;
-#endif
+      are_ours(all_slots);
       silenced = 0;
       lent = 0;
-#ifndef DEFECT_SILENCE_HALF_UNDONE
-      ours = all_slots;
-#endif
-      if
-      :: silenced -> ours = 0  /* an NMI has come since */
-      :: else
-      fi;
       bump();
       flush()
 #endif
@@ -662,7 +659,7 @@ end:
     :: true  /* nothing */
 #ifdef LENDING
     :: silenced = 1;  /* silence() */
-      ours = 0;
+      are_ours(0);
       bump();
       write_dr7(0);
       lit = 0
