@@ -15,6 +15,7 @@ if [ "${1:-all}" != examples ]; then
     doctest-dev libbenchmark-dev                           # tests/, bench/
     clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev  # the second compiler, the checks, the sanitizers
     g++-aarch64-linux-gnu g++-riscv64-linux-gnu            # that the core builds for other machines
+    qemu-user                                              # runs the tests with threads for aarch64
     spin                                                   # tests/models/
     valgrind                                               # counts the instructions of a compilation, and of bench/
     gnuplot-nox python3                                    # bench/: its plots and its table

@@ -41,7 +41,8 @@ constexpr unsigned count_bits(std::uint64_t x) noexcept {
   return static_cast<unsigned>((x * 0x0101010101010101ULL) >> 56);
 }
 
-// Atomic accesses to plain objects. In constant evaluation there is one thread, so they are plain.
+// Atomic accesses to plain objects. In constant evaluation there is one thread, so they are plain. Whoever acquires, releases or
+// fences says there with whom (tests/gates/weak_memory.sh).
 template <class T>
 [[gnu::always_inline]] constexpr T load_relaxed(const T& from) noexcept {
   if (__builtin_is_constant_evaluated()) return from;

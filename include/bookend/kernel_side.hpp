@@ -59,7 +59,7 @@ class kernel_side : public posted_side<System> {
   }
 
   refusal do_register(breakpoint_type& b, const request& r, const mask& m, start how) noexcept {
-    if constexpr (can_post<System>)
+    if constexpr (can_post<System>)  // acquire, with depart(): what left it behind is seen
       while (detail::load_acquire(b.state_) == breakpoint_type::leaving) reap_departed();
     if (!b.idle()) return reason::already_registered;
     if (m.none()) return reason::empty_mask;

@@ -285,13 +285,13 @@ class alignas(64) row : public row_registers<System> {
     this->bump();
   }
   void hold(slot_id s, void* holder, const setting& to, std::uint32_t generation, std::uint8_t how) noexcept {
-    detail::store_release(holders[s], holder);  // another CPU may ask whether it is behind
+    detail::store_release(holders[s], holder);  // with behind(): the number that was acknowledged for it is there already
     put(s, to, generation);
-    detail::store_release(on[s], how);
+    detail::store_release(on[s], how);  // after the holder, for a handler that comes in between on this CPU
   }
   void let_go(slot_id s) noexcept {
-    detail::store_release(holders[s], static_cast<void*>(nullptr));
-    detail::store_release(on[s], std::uint8_t{0});
+    detail::store_release(holders[s], static_cast<void*>(nullptr));  // with behind(): the flush of the old one came before
+    detail::store_release(on[s], std::uint8_t{0});                   // after it, as in hold()
   }
 
   /// The task's breakpoints for this CPU into the lowest slots that the kernel does not hold.

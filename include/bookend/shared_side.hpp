@@ -74,7 +74,7 @@ class shared_side : public kernel_side<System> {
       this->system_.relax();
     }
     const bool done = !has_pins(t) && f();
-    detail::store_release(t.busy_, 0u);
+    detail::store_release(t.busy_, 0u);  // with claim(): its list and counts go to whoever claims it next
     return done;
   }
   // False: nothing has been done.
@@ -94,7 +94,7 @@ class shared_side : public kernel_side<System> {
       });
       // Unregistered, it is no longer ours; registered, it is anybody's.
       const bool let_go = done && (to != nullptr ? !no : what == verb::unregister_breakpoint);
-      if (!let_go) detail::store_release(b.state_, was);
+      if (!let_go) detail::store_release(b.state_, was);  // with claim(), as the task's
       return done;
     });
   }
@@ -108,6 +108,7 @@ class shared_side : public kernel_side<System> {
       });
     });
   }
+  /// Acquire, with the release that ended the claim before, or registered the breakpoint: what was done under it is seen.
   static bool claim(std::uint32_t& word, std::uint32_t from, std::uint32_t to) noexcept {
     return __atomic_compare_exchange_n(&word, &from, to, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
   }
@@ -115,7 +116,7 @@ class shared_side : public kernel_side<System> {
   static bool claim_all(const task_type& t) noexcept {
     for (user* b = t.first_; b != nullptr; b = b->next_) {
       if (claim(b->state_, user::registered, user::claimed)) continue;
-      for (user* back = t.first_; back != b; back = back->next_)
+      for (user* back = t.first_; back != b; back = back->next_)  // with claim()
         detail::store_release(back->state_, std::uint32_t{user::registered});
       return false;
     }

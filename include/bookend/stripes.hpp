@@ -31,7 +31,7 @@ class stripes<System, true> {
   /// A stripe of one's own, or `none` if an exclusive owner has closed them or they are all taken. Thread context.
   [[nodiscard]] unsigned try_enter(System& sys) noexcept {
     const unsigned s = take(sys);
-    if (s == none || __atomic_load_n(&closed_, __ATOMIC_SEQ_CST) == 0) return s;
+    if (s == none || __atomic_load_n(&closed_, __ATOMIC_SEQ_CST) == 0) return s;  // after `taken` is stored: close()
     leave(s);
     return none;
   }
@@ -45,6 +45,7 @@ class stripes<System, true> {
     sys.unlock();
     return s;
   }
+  /// Release, with the load of close() that finds nobody inside, or take()'s.
   void leave(unsigned s) noexcept { detail::store_release(all_[s].taken, 0u); }
 
   /// A task goes from `before` to `after` wide slots of a pool. In one's own stripe.
@@ -61,8 +62,9 @@ class stripes<System, true> {
   /// Keeps others out, and waits until who is inside has left.
   template <class F>
   void close(System& sys, F f) noexcept {
-    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);  // before each `taken` is loaded: try_enter()
     for (auto& s : all_) {
+      // acquire, with leave()
       while (__atomic_load_n(&s.taken, __ATOMIC_SEQ_CST) != 0) sys.relax();
       collect(s, f);
     }
@@ -70,13 +72,15 @@ class stripes<System, true> {
   /// False, and open again, if somebody is inside.
   template <class F>
   [[nodiscard]] bool try_close(F f) noexcept {
-    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&closed_, 1u, __ATOMIC_SEQ_CST);  // both as in close()
     for (auto& s : all_) {
+      // acquire, with leave()
       if (__atomic_load_n(&s.taken, __ATOMIC_SEQ_CST) != 0) return open(), false;
       collect(s, f);
     }
     return true;
   }
+  /// Release, with try_enter().
   void open() noexcept { detail::store_release(closed_, 0u); }
 
  private:
@@ -84,6 +88,7 @@ class stripes<System, true> {
   [[nodiscard]] unsigned take(System& sys) noexcept {
     unsigned s = sys.stripe();
     BOOKEND_ASSERT(s < count, "no such stripe");
+    // The exchange comes before the load of `closed_`: try_enter(); and acquires, with leave(): a stripe's notes are its own.
     for (unsigned i = 0; i < count; ++i, s = s + 1 < count ? s + 1 : 0)
       if (detail::load_relaxed(all_[s].taken) == 0 && __atomic_exchange_n(&all_[s].taken, 1u, __ATOMIC_SEQ_CST) == 0) return s;
     return none;

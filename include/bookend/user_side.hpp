@@ -45,7 +45,7 @@ class user_side : public shared_side<System> {
       b.owner_ = nullptr;
       return no;
     }
-    detail::store_release(b.state_, std::uint32_t{user::registered});
+    detail::store_release(b.state_, std::uint32_t{user::registered});  // with claim() on the shared side: it is filled in
     return {};
   }
 
@@ -91,7 +91,7 @@ class user_side : public shared_side<System> {
       // Fits, since the parent's does and tasks do not compete.
       (void)take(child.first_, child, this->pool_of(cell.setting), p->where_);
       enlist(*b, child, p->where_, p->index_, cell.setting, cell.on);
-      detail::store_release(b->state_, std::uint32_t{user::registered});
+      detail::store_release(b->state_, std::uint32_t{user::registered});  // as in do_register_at()
     }
     if constexpr (can_share<System>) detail::store_release(child.busy_, 0u);  // others may know its breakpoints by now
   }
@@ -99,7 +99,7 @@ class user_side : public shared_side<System> {
   [[gnu::cold]] refusal do_flush(task_type& t) noexcept {
     user* list = t.first_;
     if (list == nullptr) return {};
-    detail::store_release(t.first_, static_cast<user*>(nullptr));
+    detail::store_release(t.first_, static_cast<user*>(nullptr));  // with first(): the switch finds the list whole, or none
     const refusal no = reload(t, user::everywhere, if_it_fails::go_on);
     while (list != nullptr) {
       user& b = *list;
@@ -186,18 +186,18 @@ class user_side : public shared_side<System> {
     user** at = &t.first_;
     while (*at != nullptr && (*at)->where_ <= b.where_) at = &(*at)->next_;
     b.next_ = *at;
-    detail::store_release(*at, &b);
+    detail::store_release(*at, &b);  // with first() and next(): b is filled in
   }
   static void unlink(task_type& t, const user& b) noexcept {
     user** at = &t.first_;
     while (*at != &b) at = &(*at)->next_;
-    detail::store_release(*at, b.next_);
+    detail::store_release(*at, b.next_);  // the same of the one behind it
   }
   /// Release, with idle(): the storage is the caller's from here on.
   static void retire(user& b) noexcept {
     b.owner_ = nullptr;
     b.next_ = nullptr;
-    detail::store_release(b.state_, std::uint32_t{user::unused});
+    detail::store_release(b.state_, std::uint32_t{user::unused});  // with idle()
   }
 
   // tests/models/switch.pml: owner, reload.
@@ -209,7 +209,7 @@ class user_side : public shared_side<System> {
     detail::store_release(b.live_, spare);  // after the cell: live()
     const refusal no = reload(*b.owner_, b.where_, if_it_fails::go_back);
     if (!no) return {};
-    detail::store_release(b.live_, old);
+    detail::store_release(b.live_, old);  // the old cell is as it was: live()
     (void)reload(*b.owner_, b.where_, if_it_fails::go_on);
     return no;
   }
