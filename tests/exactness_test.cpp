@@ -19,6 +19,8 @@ const bool deep = std::getenv("BOOKEND_DEEP") != nullptr;
 
 void told(const std::string& machine, const tally& n) {
   MESSAGE(machine, ": ", n.states, " states, ", n.transitions, " transitions, ", n.refusals, " refusals");
+  MESSAGE("counted: ", n.states, " states of the shelf");
+  MESSAGE("counted: ", n.transitions, " verbs from them");
   CHECK(n.wrong == "");
   CHECK(n.refusals > 100);
 }

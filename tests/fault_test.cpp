@@ -94,9 +94,12 @@ struct clean_run {
   }
 };
 
+unsigned runs = 0;
+
 template <class World>
 void check_one_script(const scenario<World>& s, const clean_run<World>& clean, const std::function<fault(unsigned, cpu_id)>& plan,
                       bool once) {
+  ++runs;
   World w;
   s.set_up(w);
   script(w, plan);
@@ -209,12 +212,20 @@ void check_failures_at_random(unsigned rounds) {
   }
 }
 
+void tell_runs() {
+  MESSAGE("counted: " << runs << " verbs with failing writes");
+  CHECK(runs > 500);
+  runs = 0;
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("a verb whose writes fail in a row happens everywhere or nowhere", W, world<1, 1>, world<2, 1>, world<3, 1>,
                    world<2, 2>) {
   check_failures_in_a_row<W>();
+  tell_runs();
 }
 TEST_CASE_TEMPLATE("a verb whose writes fail at random happens everywhere or nowhere", W, world<2, 1>, world<2, 2>) {
   check_failures_at_random<W>(40);
+  tell_runs();
 }

@@ -180,6 +180,8 @@ TEST_CASE_TEMPLATE(
   e.explore();
   MESSAGE("ledger<", Explorer::slots, ", ", Explorer::cpus, ">, ", Explorer::tasks, " tasks: ", e.seen.size(), " states, ",
           e.asked, " transitions, ", e.asked - e.granted, " refusals");
+  MESSAGE("counted: ", e.seen.size(), " states of the ledger");
+  MESSAGE("counted: ", e.asked, " changes of it");
   CHECK(e.seen.size() > 20);
   CHECK(e.granted < e.asked);
   CHECK(e.wrong == 0);

@@ -214,6 +214,7 @@ TEST_CASE("a trap or an NMI at any register write of a verb changes nothing abou
           REQUIRE(k < 100);
         }
   }
+  MESSAGE("counted: " << interruptions << " interrupted verbs");
   CHECK(interruptions > 100);
 }
 
@@ -261,6 +262,7 @@ TEST_CASE(
           if (done) break;
           REQUIRE(k < 100);
         }
+  MESSAGE("counted: " << interruptions << " interrupted verbs");
   CHECK(interruptions > 500);
 }
 
@@ -305,11 +307,13 @@ TEST_CASE("a register write that fails, whichever and however, leaves everything
         REQUIRE(k < 100);
       }
   }
+  MESSAGE("counted: " << failures << " verbs with failing writes");
   CHECK(failures > 100);
 }
 
 TEST_CASE("registers that take no more writes from some point of a verb on never make a wrong hit, and recover later") {
   using s2 = scene<true>;
+  unsigned failures = 0;
   for (const auto& v : verbs<true>) {
     for (const fault kind : {fault::refused, fault::dropped, fault::late})
       for (const cpu_id cpu : {0u, 1u, mock::faults<true>::any_cpu})
@@ -322,6 +326,7 @@ TEST_CASE("registers that take no more writes from some point of a verb on never
           s.m.system().faults().fail(k, kind, mock::faults<true>::forever, cpu);
           const refusal no = v.run(s);
           const bool failed = s.m.system().faults().failed() != 0;
+          failures += failed;
           if (no) CHECK(no.why == reason::hardware);
           static_cast<void>(s.tried());
           s.m.system().faults().fail_none();
@@ -337,6 +342,8 @@ TEST_CASE("registers that take no more writes from some point of a verb on never
           REQUIRE(k < 100);
         }
   }
+  MESSAGE("counted: " << failures << " verbs with failing writes");
+  CHECK(failures > 100);
 }
 
 }  // namespace

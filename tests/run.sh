@@ -3,10 +3,17 @@
 # tests/run.sh — installs what is missing, runs every test with both compilers and under the sanitizers, then every gate.
 #   bash tests/run.sh            everything; the last line is "N passed, N failed"
 #   bash tests/run.sh gates      only the gates
+#   bash tests/run.sh --deep     everything, with larger machines, longer fuzzing and all mutants: hours
 # A test case of doctest counts as one in each way that it runs, so does a check of examples/kernel; a gate as one.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 only=${1:-all}
+deep=()
+[ "$only" != --deep ] || {
+  export BOOKEND_DEEP=1
+  deep=(--test_env=BOOKEND_DEEP=1 --test_timeout=7200)
+  only=all
+}
 passed=0 failed=0
 start=$SECONDS
 
@@ -16,9 +23,10 @@ bash bazel/setup.sh || {
   exit 1
 }
 log=$(mktemp "${TMPDIR:-/tmp}/bookend-tests.XXXXXX")
+counted=$(mktemp "${TMPDIR:-/tmp}/bookend-tests.XXXXXX")
 source bazel/home.sh
 finish() {
-  rm -f "$log"
+  rm -f "$log" "$counted"
   # Bazel's server would stay for hours, to be fast the next time.
   [ -z "${CI:-}$made_home" ] || bazel shutdown >/dev/null 2>&1 </dev/null
   [ -z "$made_home" ] || { chmod -R u+w "$made_home" && rm -rf "$made_home"; }
@@ -40,19 +48,24 @@ count() {
   passed=$((passed + good)) failed=$((failed + bad))
 }
 
+# Of what was searched, a test or a gate says "counted: NUMBER WHAT", some several times. `note FILE` keeps that; `summary` adds it up.
+note() { sed -nE 's/.*counted: ([0-9]+ .*)/\1/p' "$1" >>"$counted"; }
+summary() { awk '{ n = $1; $1 = ""; of[$0] += n } END { for (what in of) printf "%12d%s\n", of[what], what }' "$counted" | sort -k 2; }
+
 # `suite NAME TARGETS BAZEL-OPTIONS...`: runs the tests, one line each and the logs of those that fail, and counts their cases.
 suite() {
   local name=$1 targets=$2 status target outcome before so_far rc logs
   shift 2
   say "tests, $name"
   before=$failed
-  bazel test --keep_going --noshow_progress "$@" -- $targets >"$log" 2>&1 </dev/null
+  bazel test --keep_going --noshow_progress "${deep[@]}" "$@" -- $targets >"$log" 2>&1 </dev/null
   rc=$?
   cat "$log"
   logs=$(bazel info bazel-testlogs "$@" 2>/dev/null </dev/null)
   while read -r target status; do
     outcome=$logs/${target#//}
     outcome=${outcome/://}/test.log
+    [ "$name" != g++ ] || note "$outcome"  # once; the others count the same
     case $status in
       *PASSED*) count "$outcome" || { echo "$target: no test case ran"; failed=$((failed + 1)); } ;;
       *"TO BUILD"* | *"NO STATUS"*) failed=$((failed + 1)) ;;
@@ -79,9 +92,12 @@ fi
 say "gates"
 for gate in tests/gates/*.sh; do
   [ "$gate" = tests/gates/common.sh ] && continue
-  if bash "$gate" 2>&1 </dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  bash "$gate" 2>&1 </dev/null | tee "$log"
+  if [ "${PIPESTATUS[0]}" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  note "$log"
 done
 
-say "done"
+say "done; what was searched"
+summary
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

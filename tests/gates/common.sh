@@ -8,6 +8,12 @@ gate=$(basename "$0" .sh)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/bookend-$gate.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
+# `--deep`, or BOOKEND_DEEP=1: larger bounds and longer runs, where a gate has any.
+[ "${1:-}" != --deep ] || {
+  export BOOKEND_DEEP=1
+  shift
+}
+
 exec 3>&1  # the verdict is seen wherever it is given
 passed() {
   printf 'ok     %-12s %s\n' "$gate" "$1" >&3

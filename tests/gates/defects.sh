@@ -184,4 +184,5 @@ defect pins-shared shared_side_test $core/shared_side.hpp 's/!has_pins\(t\) && f
 
 run_jobs "$jobs"
 [ "$bad" = 0 ] || failed "$bad of $total defects put back are not seen: $(tr '\n' ',' <"$tmp/bad")"
+echo "counted: $count defects put back, each seen red"
 passed "$count defects put back, each seen red by its test"

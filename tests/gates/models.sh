@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # tests/gates/models.sh — searches the protocols' models (tests/models) with spin: nothing wrong is found in them as they are,
-# and something in each of them with a defect put in. `--deep` (or DEEP=1): larger bounds, minutes; the largest are sampled.
+# and something in each of them with a defect put in. `--deep`: larger bounds, minutes; the largest are sampled.
 source "$(dirname "$0")/common.sh"
-[ "${1:-}" != --deep ] || DEEP=1
 command -v spin >/dev/null || failed "spin is missing: bash bazel/setup.sh"
 export models=$PWD/tests/models
 
@@ -64,7 +63,7 @@ whole post -DPOSTS=1 -DLIVES=2 -DUNREGISTERS=1
 whole switch
 whole online
 whole lock
-if [ -n "${DEEP:-}" ]; then
+if [ -n "${BOOKEND_DEEP:-}" ]; then
   whole post -DVERBS=0 -DENABLES=1
   whole post -DVERBS=0 -DCYCLES=0 -DLIVES=2 -DUNREGISTERS=1
   whole post -DPOSTS=1 -DVERBS=2 -DCYCLES=2 -DLIVES=2 -DUNREGISTERS=1
@@ -113,4 +112,6 @@ run_jobs "$jobs"
 sort "$tmp/states" 2>/dev/null
 [ "$bad" = 0 ] || failed "$bad of $total searches are not as they should be: $(tr '\n' ',' <"$tmp/bad")"
 searches=$(wc -l <"$tmp/states")
+echo "counted: $(awk '{ n += $NF } END { printf "%d", n }' "$tmp/states") states of the protocols"
+echo "counted: $defects defects in the protocols, each found"
 passed "$searches searches of $(find "$models" -name '*.pml' | wc -l) models find nothing; $defects defects put in, each found"

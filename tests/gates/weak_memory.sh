@@ -32,7 +32,7 @@ export -f run_for
 export includes
 
 machines=aarch64
-[ "${1:-}" != --deep ] || machines+=" riscv64"
+[ -z "${BOOKEND_DEEP:-}" ] || machines+=" riscv64"
 for machine in $machines; do
   for test in threads_test posted_threads_test shared_threads_test intent_test; do
     printf '%s\t%s\n' "$test for $machine" "run_for $machine $test"
