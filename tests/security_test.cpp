@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tests/security_test.cpp — what a hostile task can ask for, all of it near every edge, by every verb that takes a request; judged
-// by what the debug registers then say, read without the headers under test.
+// tests/security_test.cpp — what a hostile task can ask for, all of it near every edge, by every verb that takes a request;
+// judged by what the debug registers then say, read without the headers under test.
 #include <bookend/bookend.hpp>
 #include <bookend/x86/backend.hpp>
 #include <cstdio>
