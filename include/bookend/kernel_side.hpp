@@ -151,6 +151,13 @@ class kernel_side : public posted_side<System> {
     unclaim(b);
     return no;
   }
+  /// Gives all its slots back and stays registered, on no CPU, until do_move() names some.
+  [[gnu::cold]] refusal do_vacate(breakpoint_type& b) noexcept {
+    if (!claim(b)) return reason::not_registered;
+    const refusal no = move_claimed(b, {});
+    unclaim(b);
+    return no;
+  }
   [[gnu::cold]] refusal move_claimed(breakpoint_type& b, const mask& m) noexcept {
     const unsigned pool = pool_now(b);
     const mask added = m - b.cpus_;
@@ -203,6 +210,13 @@ class kernel_side : public posted_side<System> {
     return {};
   }
 
+  [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept {
+    if constexpr (several_pools)
+      return base::pool_of(b.intent_.read().setting);
+    else
+      return 0;
+  }
+
  private:
   // tests/models/post.pml: claim, withdraw, reap, and step for what runs on each CPU.
   /// False if it is not registered, or not any more. A post is over in a few instructions; the caller keeps others out after it.
@@ -251,13 +265,6 @@ class kernel_side : public posted_side<System> {
     }
     return s;
   }
-  [[nodiscard]] static unsigned pool_now(const breakpoint_type& b) noexcept {
-    if constexpr (several_pools)
-      return base::pool_of(b.intent_.read().setting);
-    else
-      return 0;
-  }
-
   refusal take(unsigned pool, const mask& m) noexcept {
     return this->in_pool(pool, [&](auto& l) { return take_from(l, pool, m); });
   }

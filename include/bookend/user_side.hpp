@@ -110,6 +110,9 @@ class user_side : public shared_side<System> {
     return no;
   }
 
+  /// Another number for a breakpoint that is disabled, so that no hit has the old one any more.
+  static void renumber(user& b, unsigned index) noexcept { b.index_ = static_cast<std::uint8_t>(index); }
+
  private:
   // A task's holdings, as the ledger asks for them. `list` is the task's other breakpoints.
 

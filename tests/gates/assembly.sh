@@ -13,6 +13,13 @@ for compiler in g++ clang++-19; do
   for unit in verbs parts; do
     ! nm -uC "$tmp/$unit.$compiler.o" | grep -v ' os::' || { echo "$unit, $compiler: asks for a library"; bad=$((bad + 1)); }
   done
+  # Who does not reserve by priority pays nothing for it: the same instructions, and objects of the same size.
+  for with in bookend.hpp by_priority.hpp; do
+    $compiler @bench/footprint/flags -O2 -include bookend/$with -c bench/footprint/verbs.cpp -o "$tmp/$with.o" || failed "$compiler with $with"
+    { objdump -d --no-show-raw-insn "$tmp/$with.o" | tail -n +3 && nm -S "$tmp/$with.o"; } >"$tmp/$with.txt"
+  done
+  total=$((total + 1))
+  diff -q "$tmp/bookend.hpp.txt" "$tmp/by_priority.hpp.txt" || { echo "first come is not as it was beside by_priority.hpp, $compiler"; bad=$((bad + 1)); }
   while IFS='|' read -r name what conditions most; do
     name=$(trim "$name") most=($most) total=$((total + 1))
     [ $compiler = g++ ] && most=${most[0]} || most=${most[1]}

@@ -2,6 +2,7 @@
 // tests/gates/freestanding/every_verb.hpp — calls every verb of a manager, so that an object file has the code of each.
 #pragma once
 #include <bookend/bookend.hpp>
+#include <bookend/by_priority.hpp>
 #include <bookend/print.hpp>
 
 /// What a kernel would have around its manager. All constant-initialized: all but the names is .bss or .data.
@@ -117,4 +118,40 @@ unsigned through(View view, const bookend::request& r, typename System::frame& f
   const auto quiet = view.quiet();
   const auto left = view.trap(frame);
   return refused + left.handled + left.user_count + quiet.trap(frame).handled + view.cpu();
+}
+
+/// Every verb by priority.
+template <class System>
+struct kernel_by_priority {
+  using manager = bookend::by_priority<System>;
+  using watch_type = typename manager::kernel_breakpoint;
+  using own_type = typename manager::user_breakpoint;
+  static void on_hit(const typename manager::hit&) noexcept {}
+  static void on_seat(watch_type&, bookend::seat) noexcept {}
+  static void on_own_seat(own_type&, bookend::seat) noexcept {}
+  static inline constinit manager slots;
+  static inline constinit watch_type watch{"watch", &on_hit, 1, &on_seat};
+  static inline constinit own_type own{"own", 2, &on_own_seat}, heir{"heir", 2, &on_own_seat};
+  static inline constinit typename manager::task tasks[2];
+};
+template <class System>
+unsigned by_priority(const bookend::request& r, bookend::cpu_id cpu) {
+  using k = kernel_by_priority<System>;
+  auto& m = k::slots;
+  unsigned refused = 0;
+  const auto count = [&](bookend::refusal no) { refused += no ? 1 : 0; };
+  count(m.register_breakpoint(k::watch, r));
+  count(m.register_breakpoint(k::own, k::tasks[0], r));
+  count(m.move(k::watch, k::manager::mask::of(cpu)));
+  count(m.modify(k::watch, r));
+  count(m.modify(k::own, r));
+  count(m.enable(k::watch));
+  count(m.disable(k::own));
+  m.on_fork(k::tasks[0], k::tasks[1], [](const auto&) { return &k::heir; });
+  m.on_exec(k::tasks[0]);
+  m.on_exit(k::tasks[1]);
+  count(m.register_breakpoint(k::own, k::tasks[0], r, bookend::pinned{cpu}));
+  count(m.unregister_breakpoint(k::own));
+  count(m.unregister_breakpoint(k::watch));
+  return refused + k::watch.seated() + k::own.idle();
 }

@@ -17,10 +17,11 @@ enum class mode : std::uint8_t { kernel, user };
 /// access; execution before the instruction, and again if nothing let it pass. A broken contract of the platform ends the
 /// program with a sentence.
 ///   mock::machine<2, 4> m;  m.slots.register_breakpoint(w, write_to(&x));  m.write(1, &x);  m.log();
-template <class System>
+/// `Manager`: another policy, as by_priority<System>.
+template <class System, class Manager = bookend::slot_manager<System>>
 class machine_of : public logbook<System::slots> {
  public:
-  using slot_manager = bookend::slot_manager<System>;
+  using slot_manager = Manager;
   using kernel_breakpoint = typename slot_manager::kernel_breakpoint;
   using user_breakpoint = typename slot_manager::user_breakpoint;
   using task = typename slot_manager::task;
