@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // bench/peers/gdb.hpp — a peer: the rule of GDB on x86. Every owner has a mirror of the registers and knows of nobody else's;
-// equal watches share a slot by a count of references; of several slots that hit at once, one is reported.
+// equal watches share a slot by a count of references; of several slots that hit at once, one is reported. A watch that no one
+// register holds is split into aligned ones.
 #pragma once
 #include <cstdint>
 
@@ -55,5 +56,26 @@ class gdb_mirror {
   unsigned references_[Slots]{};
   std::uint32_t control_ = 0;
 };
+
+/// How long the next register's watch is: by the address's place in eight bytes, and what is left, 1 to 8 bytes.
+inline constexpr struct split_table {
+  unsigned char of[8][8]{};
+  constexpr split_table() noexcept {
+    for (unsigned left = 1; left <= 8; ++left)
+      for (unsigned place = 0; place < 8; ++place)
+        for (unsigned size = 1; size <= left; size *= 2)
+          if (place % size == 0) of[left - 1][place] = static_cast<unsigned char>(size);
+  }
+} split_sizes;
+/// Calls f(address, size) for each register that the watch takes.
+template <class F>
+constexpr void gdb_split(std::uint64_t address, std::uint64_t length, F f) {
+  while (length > 0) {
+    const unsigned size = split_sizes.of[length > 8 ? 7 : length - 1][address % 8];
+    f(address, size);
+    address += size;
+    length -= size;
+  }
+}
 
 }  // namespace peers
