@@ -5,6 +5,27 @@
 
 namespace bookend {
 
+namespace detail {
+/// A ledger that is asked whether so many `more` fit, where one is asked for, and takes nothing.
+template <class Ledger>
+struct only_asked {
+  const Ledger& of;
+  unsigned more;
+  using mask = typename Ledger::mask;
+  [[nodiscard]] bool fits_kernel(const mask& m) const noexcept { return of.fits_kernel(m, more); }
+  [[nodiscard]] mask full_kernel(const mask& m) const noexcept { return of.full_kernel(m, more); }
+  [[nodiscard]] unsigned tallest_user(cpu_id cpu) const noexcept { return of.tallest_user(cpu); }
+  [[nodiscard]] bool fits_wide(unsigned with_one, auto pins) const noexcept { return of.fits_wide(with_one + more - 1, pins); }
+  [[nodiscard]] mask full_wide(unsigned with_one, auto pins) const noexcept { return of.full_wide(with_one + more - 1, pins); }
+  [[nodiscard]] bool fits_pinned(cpu_id cpu, unsigned wide, unsigned with_one) const noexcept {
+    return of.fits_pinned(cpu, wide, with_one + more - 1);
+  }
+  void take_kernel(const mask&) const noexcept {}
+  void change_wide(unsigned, unsigned, auto) const noexcept {}
+  void change_pinned(cpu_id, unsigned, unsigned, unsigned) const noexcept {}
+};
+}  // namespace detail
+
 /// Every function runs under the owner lock and answers with nothing changed when it refuses.
 template <class System>
 class kernel_side : public posted_side<System> {
@@ -186,6 +207,14 @@ class kernel_side : public posted_side<System> {
     release(pool, left);
     this->replace(b.cpus_, m);
     return {};
+  }
+
+  /// no_slot if so many more would not fit on each CPU of m. Takes nothing.
+  refusal room(unsigned pool, const mask& m, unsigned more) noexcept {
+    return this->in_pool(pool, [&](auto& l) {
+      detail::only_asked asked{l, more};
+      return take_from(asked, pool, m);
+    });
   }
 
   [[gnu::cold]] refusal do_withhold(cpu_id cpu, slot_mask slots) noexcept {

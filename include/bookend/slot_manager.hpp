@@ -7,6 +7,9 @@
 
 namespace bookend {
 
+template <class System>
+class locked;
+
 /// Reserves the debug registers of every CPU of a system, the kernel from the top, the running task from the bottom, first come
 /// first served, and writes a register only for a slot that is reserved.
 ///
@@ -270,6 +273,9 @@ class slot_manager : public user_side<System> {
     BOOKEND_ASSERT(cpu < System::max_cpus, "no such CPU");
     return {*this, cpu};
   }
+
+ private:
+  friend class locked<System>;
 };
 
 }  // namespace bookend

@@ -17,6 +17,7 @@ class user_side : public shared_side<System> {
   using base::do_register;
   using base::do_set_on;
   using base::do_unregister;
+  using base::room;
   using typename base::mask;
   using typename base::row_type;
   using typename base::task_type;
@@ -75,6 +76,16 @@ class user_side : public shared_side<System> {
       if (const refusal no = take(t.first_, t, to, b.where_)) return no;
     const refusal no = turn(b, {encoded.value(), ++b.generation_, b.live().on});
     if (from != to) give(t.first_, t, no ? to : from, b.where_);
+    return no;
+  }
+
+  /// no_slot if so many more of the task's would not fit. Takes nothing. Exclusively.
+  refusal room(task_type& t, unsigned pool, unsigned where, unsigned more) noexcept {
+    const refusal no = this->in_pool(pool, [&](auto& l) {
+      detail::only_asked asked{l, more};
+      return take_from(asked, t.first_, t, pool, where);
+    });
+    if (!no && where == user::everywhere) --t.wide_[pool];  // which the task itself counts
     return no;
   }
 
