@@ -291,6 +291,10 @@ TEST_CASE("a group's verbs are one hold of the lock, and act on all; the observe
   CHECK(no.why.why == reason::not_registered);
   CHECK(no.member == 1);
   CHECK(a.idle());
+  REQUIRE(!once([&] { return register_group(m.slots, group, 2); }));
+  REQUIRE(!m.slots.unregister_breakpoint(a));
+  CHECK(once([&] { return unregister_group(m.slots, group, 2); }).member == 0);
+  CHECK(b.idle());
   CHECK(m.consistent());
 }
 

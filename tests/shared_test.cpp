@@ -322,9 +322,12 @@ TEST_CASE(
     });
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     CHECK(!done);
+    CHECK(!first.idle());
+    CHECK(!then.idle());
     go_on = true;
     leaver.join();
     cpu.join();
+    if (way % 2 == 0) CHECK(then.calls == 1);  // it comes after one that leaves while the trap stands there
     CHECK(trap(slots, 1) == 1);
     CHECK(then.calls == (way % 2 == 0 ? calls_then + 1 : calls_then.load()));
     if (!first.idle()) CHECK(!shared.leave(first));

@@ -76,6 +76,13 @@ template <backend B>
                                                  std::uint64_t longest = ~std::uint64_t{0}) noexcept {
   // All powers of two up to the highest bit of x.
   const auto up_to = [](std::uint64_t x) { return x == 0 ? 0 : ~std::uint64_t{0} >> (63 - detail::highest_bit(x)); };
+  // Not B::pools[i]: while compiling, clang has not looked how many there are.
+  const auto pool_of = [](const typename B::setting& s) {
+    unsigned before = static_cast<unsigned>(B::pool_of(s));
+    for (const slot_mask pool : B::pools)
+      if (before-- == 0) return pool;
+    return slot_mask{0};
+  };
   const std::uint64_t lengths = lengths_for<B>(on) & up_to(longest);
   covering<B::slots> c{.asked = r};
   const auto refused = [&](reason why) {
@@ -105,7 +112,7 @@ template <backend B>
       const request next{at & ~(length - 1), length, on};
       const auto encoded = B::encode(next);
       if (!encoded) return refused(encoded.why());
-      if (c.needed == 0) slots = detail::count_bits(B::pools[B::pool_of(encoded.value())]);
+      if (c.needed == 0) slots = detail::count_bits(pool_of(encoded.value()));
       c.requests[c.needed] = next;
     }
     ++c.needed;

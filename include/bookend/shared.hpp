@@ -92,7 +92,7 @@ class shared_watches {
     if (w == nullptr) return reason::not_registered;
     if (!w->wanted())
       if (const refusal no = verbs.enable(*w)) return no;
-    detail::store_relaxed(s.wanted_, std::uint8_t{1});
+    detail::store_release(s.wanted_, std::uint8_t{1});  // its handler sees what its owner wrote before
     return {};
   }
   /// When it returns, no handler of `s` runs or will run until it is enabled. Disarmed if nobody else wants it; the slot is kept.
@@ -113,11 +113,11 @@ class shared_watches {
     constexpr watch() noexcept : kernel_breakpoint<System>("", &tell) {}
     constexpr void call_it(const char* name) noexcept { this->name_ = name; }
 
-    /// In the trap. Acquire, with join() and leave(): what is linked is filled in.
+    /// In the trap. Acquire, with join(), leave() and enable(): what is linked is filled in.
     static void tell(const hit<System>& h) {
       const auto& w = static_cast<const watch&>(h.kernel());
       for (sharer* s = detail::load_acquire(w.first); s != nullptr; s = detail::load_acquire(s->next_))
-        if (detail::load_relaxed(s->wanted_) != 0) s->on_hit_(h, *s);
+        if (detail::load_acquire(s->wanted_) != 0) s->on_hit_(h, *s);
     }
     [[nodiscard]] bool wanted() const noexcept {
       const sharer* s = first;
