@@ -16,7 +16,7 @@
 namespace {
 using namespace bookend;
 
-/// A machine whose lengths are the bits of `Lengths`, aligned, for writes; execution is of 1 byte, in the other pool if there are two.
+/// A machine whose lengths are the bits of `Lengths`, for writes; execution is of 1 byte, in the other pool if there is one.
 template <std::uint64_t Lengths, unsigned Slots = 32, unsigned Pools = 1>
 struct machine : mock::backend<1, Slots, Pools> {
   struct setting {

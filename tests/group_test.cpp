@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tests/group_test.cpp — mirrors include/bookend/group.hpp and locked.hpp: a group is granted exactly when its members would be, one
-// after the other; refused, it names the first that would not, and not a byte has changed.
+// tests/group_test.cpp — mirrors include/bookend/group.hpp and locked.hpp: a group is granted exactly when its members would be,
+// one after the other; refused, it names the first that would not, and not a byte has changed.
 #include <bookend/group.hpp>
 #include <bookend/mock/machine.hpp>
 #include <bookend/print.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tests/shared_test.cpp — mirrors include/bookend/shared.hpp: one slot for all who watch the same, and who leaves has left, on every
-// CPU, while the others miss nothing. Meant for the thread sanitizer, too.
+// tests/shared_test.cpp — mirrors include/bookend/shared.hpp: one slot for all who watch the same, and who leaves has left, on
+// every CPU, while the others miss nothing. Meant for the thread sanitizer, too.
 #include <bookend/mock/machine.hpp>
 #include <bookend/shared.hpp>
 #include <conformance/ends_the_program.hpp>

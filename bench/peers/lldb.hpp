@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// bench/peers/lldb.hpp — a peer: the rule of LLDB for machines that watch aligned powers of two. A watch is rounded up to a power of
-// two; if one aligned region of that size, or of twice that, holds it, that is it; else regions of that size in a row.
+// bench/peers/lldb.hpp — a peer: the rule of LLDB for machines that watch aligned powers of two. A watch is rounded up to a power
+// of two; if one aligned region of that size, or of twice that, holds it, that is it; else regions of that size in a row.
 #pragma once
 #include <cstdint>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// include/bookend/cover.hpp — any range in the fewest requests that the machine has: a range of 13 bytes, one that is not aligned.
+// include/bookend/cover.hpp — any range, of 13 bytes or not aligned, in the fewest requests that the machine has.
 #pragma once
 #include <bookend/backend.hpp>
 #include <bookend/builtin.hpp>
@@ -22,6 +22,17 @@ inline constexpr auto lengths_for = [] {
       if (B::encode(request{0, length, static_cast<access>(on)})) lengths.by_access[on] += length;
   return lengths;
 }();
+
+namespace detail {
+/// How many slots of a CPU can hold this setting.
+template <backend B>
+constexpr unsigned in_its_pool(const typename B::setting& s) noexcept {
+  unsigned before = static_cast<unsigned>(B::pool_of(s));
+  for (const slot_mask pool : B::pools)  // not pools[i]: while compiling, clang has not looked how many there are
+    if (before-- == 0) return count_bits(pool);
+  return 0;
+}
+}  // namespace detail
 
 /// The requests that watch a range, by rising address, each byte of the range in one of them; or why there are none. Register
 /// them as a group (group.hpp): a part of a range is seldom of use.
@@ -62,6 +73,58 @@ struct covering {
   }
 };
 
+namespace detail {
+
+/// Writes the requests and how many; the reason if there are none.
+template <backend B>
+constexpr reason fill(covering<B::slots>& c, access on, fit how, std::uint64_t longest) noexcept {
+  const range r = c.asked;
+  const std::uint64_t lengths = lengths_for<B>(on);
+  if (r.length == 0 || r.wraps()) return reason::bad_length;
+  if (lengths == 0) return reason::unsupported;
+  std::uint64_t widest = std::uint64_t{1} << highest_bit(lengths);
+  while (widest > longest || (widest & ~lengths) != 0) widest /= 2;
+  if (widest == 0) return reason::bad_length;
+
+  // Aligned blocks lie within or beside each other. So the longest that begins here and is within the range is in every exact
+  // covering with the fewest; and a superset needs one request for each of the widest blocks that the range touches, of which
+  // the shortest will do that holds what is to be watched there.
+  unsigned slots = B::slots;
+  std::uint64_t at = r.first, last = 0, n = 0;
+  do {
+    std::uint64_t length;
+    if (how == fit::exact) {
+      length = widest;
+      while ((at & (length - 1)) != 0 || length - 1 > r.last() - at || (length & lengths) == 0)
+        if ((length /= 2) == 0) return reason::misaligned;
+    } else {
+      const std::uint64_t end = at | (widest - 1);
+      const std::uint64_t differ = at ^ (end < r.last() ? end : r.last());
+      length = 1;
+      while (length <= differ || (length & lengths) == 0) length *= 2;
+    }
+    if (n < slots) {
+      const request next{at & ~(length - 1), length, on};
+      const auto encoded = B::encode(next);
+      if (!encoded) return encoded.why();
+      c.requests[n] = next;
+      if (n == 0) slots = in_its_pool<B>(encoded.value());
+    }
+    ++n;
+    last = at | (length - 1);
+    if (n >= slots && length == widest && last < r.last()) {  // only counting, and it may be of the whole address space
+      const std::uint64_t more = (r.last() - last) / widest;
+      n += more;
+      last += more * widest;
+    }
+    at = last + 1;
+  } while (last < r.last());
+  c.needed = n;
+  return n > slots ? reason::no_slot : reason::granted;
+}
+
+}  // namespace detail
+
 /// Covers `r` with the fewest requests that are as long as their address is a multiple of, and of those coverings gives the one
 /// that watches the fewest bytes. No request is longer than `longest`: where a machine can watch megabytes, a superset of two
 /// bytes astride of a border could be one of them. Refused:
@@ -74,58 +137,8 @@ struct covering {
 template <backend B>
 [[nodiscard]] constexpr covering<B::slots> cover(range r, access on, fit how,
                                                  std::uint64_t longest = ~std::uint64_t{0}) noexcept {
-  // All powers of two up to the highest bit of x.
-  const auto up_to = [](std::uint64_t x) { return x == 0 ? 0 : ~std::uint64_t{0} >> (63 - detail::highest_bit(x)); };
-  // Not B::pools[i]: while compiling, clang has not looked how many there are.
-  const auto pool_of = [](const typename B::setting& s) {
-    unsigned before = static_cast<unsigned>(B::pool_of(s));
-    for (const slot_mask pool : B::pools)
-      if (before-- == 0) return pool;
-    return slot_mask{0};
-  };
-  const std::uint64_t lengths = lengths_for<B>(on) & up_to(longest);
   covering<B::slots> c{.asked = r};
-  const auto refused = [&](reason why) {
-    c.why = why;
-    c.needed = 0;
-    return c;
-  };
-  if (r.length == 0 || r.wraps()) return refused(reason::bad_length);
-  if (lengths == 0) return refused(lengths_for<B>(on) == 0 ? reason::unsupported : reason::bad_length);
-  const std::uint64_t widest = std::uint64_t{1} << detail::highest_bit(lengths);
-
-  // Aligned blocks lie within or beside each other. So the longest that begins here and is within the range is in every exact
-  // covering with the fewest; and a superset needs one request for each of the widest blocks that the range touches, of which
-  // the shortest will do that holds what is to be watched there.
-  unsigned slots = B::slots;
-  for (std::uint64_t at = r.first;;) {
-    std::uint64_t length;
-    if (how == fit::exact) {
-      const std::uint64_t fitting = lengths & (at ^ (at - 1)) & up_to(r.last() - at + 1);
-      if (fitting == 0) return refused(reason::misaligned);
-      length = std::uint64_t{1} << detail::highest_bit(fitting);
-    } else {
-      const std::uint64_t end = at | (widest - 1);
-      length = std::uint64_t{1} << detail::lowest_bit(lengths & ~up_to(at ^ (end < r.last() ? end : r.last())));
-    }
-    if (c.needed < slots) {
-      const request next{at & ~(length - 1), length, on};
-      const auto encoded = B::encode(next);
-      if (!encoded) return refused(encoded.why());
-      if (c.needed == 0) slots = detail::count_bits(pool_of(encoded.value()));
-      c.requests[c.needed] = next;
-    }
-    ++c.needed;
-    std::uint64_t last = at | (length - 1);
-    if (last < r.last() && c.needed >= slots && length == widest) {  // only counting, and the range may be the address space
-      const std::uint64_t more = (r.last() - last) / widest;
-      c.needed += more;
-      last += more * widest;
-    }
-    if (last >= r.last()) break;
-    at = last + 1;
-  }
-  if (c.needed > slots) c.why = reason::no_slot;
+  c.why = detail::fill<B>(c, on, how, longest);
   return c;
 }
 

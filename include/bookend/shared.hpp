@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// include/bookend/shared.hpp — kernel watches that are identical share one slot, for those who ask: each sharer's handler is called.
+// include/bookend/shared.hpp — kernel watches that are identical share one slot, for those who ask; each one's handler is called.
 #pragma once
 #include <bookend/locked.hpp>
 

@@ -34,10 +34,10 @@ struct emulator : bookend::mock::backend<4, 8, 2, true>, bookend::single_thread<
 };
 
 unsigned run_big_kernel(const bookend::request& r, bookend::mock::frame& f) {
-  return everywhere<big_kernel>(r, 255) + tried<big_kernel>(r, 255) + by_priority<big_kernel>(r, 255) + posted<big_kernel>(r) +
-         through<big_kernel>(kernel<big_kernel>::slots.here(), r, f);
+  return everywhere<big_kernel>(r, 255) + tried<big_kernel>(r, 255) + by_priority<big_kernel>(r, 255) +
+         layers<big_kernel>::all(r, 255) + posted<big_kernel>(r) + through<big_kernel>(kernel<big_kernel>::slots.here(), r, f);
 }
 unsigned run_emulator(const bookend::request& r, bookend::mock::frame& f) {
-  return everywhere<emulator>(r, 3) + tried<emulator>(r, 3) + by_priority<emulator>(r, 3) +
+  return everywhere<emulator>(r, 3) + tried<emulator>(r, 3) + by_priority<emulator>(r, 3) + layers<emulator>::all(r, 3) +
          through<emulator>(kernel<emulator>::slots.on(3), r, f);
 }

@@ -3,7 +3,10 @@
 #pragma once
 #include <bookend/bookend.hpp>
 #include <bookend/by_priority.hpp>
+#include <bookend/cover.hpp>
+#include <bookend/group.hpp>
 #include <bookend/print.hpp>
+#include <bookend/shared.hpp>
 
 /// What a kernel would have around its manager. All constant-initialized: all but the names is .bss or .data.
 template <class System>
@@ -81,6 +84,40 @@ unsigned tried(const bookend::request& r, bookend::cpu_id cpu) {
   count(m.try_unregister_breakpoint(k::watch));
   return refused;
 }
+
+/// Those of the layers that bookend.hpp leaves out.
+template <class System>
+struct layers {
+  using k = kernel<System>;
+  using sharer = bookend::sharer<System>;
+  static constinit inline bookend::shared_watches<System> shared{k::slots};
+  static constinit inline sharer one{[](const auto&, auto&) { ++k::last; }};
+
+  static unsigned all(const bookend::request& r, bookend::cpu_id cpu) {
+    auto& m = k::slots;
+    unsigned refused = 0;
+    const auto count = [&](auto no) { refused += no ? 1 : 0; };
+    const auto c = bookend::cover<System>(r.bytes(), r.on, bookend::fit::superset);
+    refused += c.outside_possible() ? 1 : 0;
+    const bookend::kernel_member<System> kernel_group[] = {{&k::watch, c.requests[0]}};
+    const bookend::user_member<System> user_group[] = {{&k::own[0], c.requests[0]}, {&k::own[1], c.requests[1]}};
+    const unsigned n = c.size() < 2 ? c.size() : 2;
+    count(bookend::register_group(m, kernel_group, 1, k::slot_manager::mask::of(cpu)));
+    count(bookend::disable_group(m, kernel_group, 1));
+    count(bookend::enable_group(m, kernel_group, 1));
+    count(bookend::unregister_group(m, kernel_group, 1));
+    count(bookend::register_group(m, k::tasks[0], user_group, n));
+    count(bookend::unregister_group(m, user_group, n));
+    count(bookend::register_group(m, k::tasks[0], user_group, n, bookend::pinned{cpu}));
+    count(bookend::unregister_group(m, user_group, n));
+    count(shared.join(one, r));
+    count(shared.disable(one));
+    count(shared.enable(one));
+    count(shared.leave(one));
+    bookend::remembered<16> before(c.part(c.requests[0]));
+    return refused + (before.changed() ? 1 : 0);
+  }
+};
 
 /// Every verb of a view: here() or on(cpu).
 template <class System>

@@ -38,5 +38,6 @@ struct os : bookend::native_backend {
 };
 
 unsigned run(const bookend::request& r, os::frame& f) {
-  return everywhere<os>(r, 63) + tried<os>(r, 63) + posted<os>(r) + through<os>(kernel<os>::slots.here(), r, f);
+  return everywhere<os>(r, 63) + tried<os>(r, 63) + layers<os>::all(r, 63) + posted<os>(r) +
+         through<os>(kernel<os>::slots.here(), r, f);
 }
