@@ -43,7 +43,9 @@ struct covering {
   /// other reason.
   std::uint64_t needed = 0;
   range asked;
-  request requests[Capacity]{};  ///< the first size() are valid
+  request requests[Capacity];  ///< the first size() are valid
+
+  constexpr explicit covering(range of) noexcept : asked(of) {}
 
   /// True when there is one.
   constexpr explicit operator bool() const noexcept { return why == reason::granted; }
@@ -137,7 +139,7 @@ constexpr reason fill(covering<B::slots>& c, access on, fit how, std::uint64_t l
 template <backend B>
 [[nodiscard]] constexpr covering<B::slots> cover(range r, access on, fit how,
                                                  std::uint64_t longest = ~std::uint64_t{0}) noexcept {
-  covering<B::slots> c{.asked = r};
+  covering<B::slots> c(r);
   c.why = detail::fill<B>(c, on, how, longest);
   return c;
 }
