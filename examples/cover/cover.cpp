@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// examples/cover/cover.cpp — 13 bytes that begin at an odd address, on a machine that watches aligned 1, 2, 4 or 8: split exactly,
-// covered with fewer slots, registered wholly or not at all, and shared with somebody who watches the same.
+// examples/cover/cover.cpp — 13 bytes that begin at an odd address, on a machine that watches aligned 1, 2, 4 or 8: split
+// exactly, covered with fewer slots, registered wholly or not at all, and shared with somebody who watches the same.
 #include <bookend/cover.hpp>
 #include <bookend/group.hpp>
 #include <bookend/mock/machine.hpp>

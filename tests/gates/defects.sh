@@ -185,6 +185,14 @@ defect two-at-a-breakpoint shared_side_test $core/shared_side.hpp 's/if \(!claim
 defect two-at-a-task shared_side_test $core/shared_side.hpp 's/while \(!claim\(t\.busy_, 0, stripe \+ 1\)\) \{/t.busy_ = stripe + 1;\n    while (false) {/'
 defect pins-shared shared_side_test $core/shared_side.hpp 's/!has_pins\(t\) && f\(\)/f()/'
 
+# The layers: a group whose members are asked one by one; one that is not asked at all; a sharer that leaves while its handler may
+# run; one that is asleep and called; a block that is wider than what it is for.
+defect group-not-summed group_test $core/locked.hpp 's/if \(!full\) \+\+before\.of\[pool\];//'
+defect group-not-asked group_test $core/group.hpp 's/if \(const refusal no = ask\(members\[i\]\)\) return \{no, i\};/(void)ask;/'
+defect leaves-at-once shared_test $core/shared.hpp 's/verbs\.wait_for_handlers\(w\.cpus\(\)\);//'
+defect disabled-called shared_test $core/shared.hpp 's/if \(detail::load_acquire\(s->wanted_\) != 0\) //'
+defect widest-superset cover_test $core/cover.hpp 's/length <= differ \|\| \(length & lengths\) == 0/length != widest/'
+
 run_jobs "$jobs"
 [ "$bad" = 0 ] || failed "$bad of $total defects put back are not seen: $(tr '\n' ',' <"$tmp/bad")"
 echo "counted: $count defects put back, each seen red"
