@@ -51,6 +51,8 @@ class slot_manager : public user_side<System> {
                                             start how = start::enabled) noexcept {
     return this->owned(verb::register_breakpoint, b.name(), [&] { return this->do_register(b, t, r, where, how); });
   }
+  /// What registering and modify would say of the request itself, slots apart: as encode() says, or forbidden. Any context.
+  [[nodiscard]] refusal check(side who, const request& r) noexcept { return this->accepted(who, r).why(); }
   /// Gives the slots back. When it returns, no handler of it runs or will run on any CPU, and its storage is free (user hits
   /// that were collected before may still be delivered: they are values). Refused: not_registered. If a CPU's registers no
   /// longer take writes it says hardware, and the breakpoint is unregistered all the same.
