@@ -62,7 +62,7 @@ TEST_CASE("DR6 has fixed bits, and bits that stay until they are written") {
   REQUIRE_FALSE(s.dr.poke(6, 0xFFFF'0FF0));
   CHECK(s[6] == 0xFFFF'0FF0);
   // A step is the task's if the caller says so; a bus lock is no bit of these.
-  CHECK(s.dr.note_hits({}, x86::dr6_single_step | x86::dr6_bus_lock) == 0);
+  CHECK(s.dr.note_hits({}, x86::dr6_single_step | x86::dr6_bus_lock | 0x1'0000'1005) == 0);
   CHECK(s[6] == 0xFFFF'4FF0);
 }
 
@@ -163,6 +163,9 @@ TEST_CASE("a register that does not take its value leaves all as it was, and the
         for (unsigned r = 0; r < 4; ++r) CHECK(s[r] == before.dr[r]);
         CHECK(s[7] == before.dr[5]);
         if (!for_good) CHECK(view{s, false} == before);
+        s.run_on(1);  // where all is written anew: nothing of what was refused is on
+        CHECK(s.touch(x86_access::execute, 0x3000, 1) == 0);
+        CHECK(s.touch(x86_access::write, 0x1000, 1) == s.touch(x86_access::write, 0x1003, 1));
         REQUIRE_FALSE(s.dr.poke(7, g0 | 0x10 | kind(0, write_1) | kind(2, runs)));
       }
       CHECK(s.touch(x86_access::write, 0x1000, 1) == 1);
@@ -170,6 +173,19 @@ TEST_CASE("a register that does not take its value leaves all as it was, and the
       CHECK(s.touch(x86_access::read, 0, 1) == 0);
       CHECK(s.touch(x86_access::execute, 0x3000, 1) == 4);
     }
+}
+
+TEST_CASE("registers that take nothing any more cost no slot") {
+  scene<failing_file> s;
+  auto& file = s.slots.system();
+  REQUIRE_FALSE(s.dr.poke(7, l0 | kind(0, write_4)));
+  file.after = 0, file.for_good = true;
+  CHECK(s.dr.poke(0, 0x1000).why == reason::hardware);
+  file.for_good = false, file.after = ~0u;
+  CHECK(s.dr.reserved() == 1);
+  CHECK(s[0] == 0);
+  REQUIRE_FALSE(s.dr.poke(0, 0x2000));
+  CHECK(s.touch(x86_access::write, 0x2000, 1) == 1);
 }
 
 TEST_CASE("ports are refused where the kernel has not set CR4.DE") {
@@ -232,6 +248,9 @@ TEST_CASE("a task that ends takes the slots with it, and its registers can be en
   CHECK(s.touch(x86_access::write, 0, 1) == 0);
   REQUIRE_FALSE(s.dr.poke(7, l0 | kind(0, write_4)));
   CHECK(s.touch(x86_access::write, 0, 1) == 1);
+  s.slots.on_exec(s.task);
+  REQUIRE_FALSE(s.dr.poke(7, 0));
+  CHECK(s.dr.reserved() == 0);
 }
 
 TEST_CASE("a guest's DR4 and DR5 are DR6 and DR7, or an invalid opcode") {

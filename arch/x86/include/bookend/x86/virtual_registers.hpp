@@ -158,15 +158,17 @@ class virtual_registers {
       no = slots_.register_breakpoint(breakpoints_[i], task_, is[i]);
       if (!no) fresh |= 1u << i;
     }
-    unsigned tried = 0;
-    for (; tried < x86::slots && !no; ++tried)
-      if ((fresh >> tried & 1) == 0) no = turn(breakpoints_[tried], was[tried], is[tried]);
+    unsigned turned = 0;
+    while (!no && turned < x86::slots) {
+      if ((fresh >> turned & 1) == 0) no = turn(breakpoints_[turned], was[turned], is[turned]);
+      if (!no) ++turned;
+    }
     if (!no) {
       now_ = next;
       return {};
     }
     for (unsigned i = 0; i < x86::slots; ++i)
-      if ((fresh >> i & 1) != 0 || (i < tried && turn(breakpoints_[i], is[i], was[i]))) release(breakpoints_[i]);
+      if ((fresh >> i & 1) != 0 || (i < turned && turn(breakpoints_[i], is[i], was[i]))) release(breakpoints_[i]);
     return no;
   }
   refusal turn(breakpoint& b, const request& from, const request& to) noexcept {
