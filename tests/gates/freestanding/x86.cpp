@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tests/gates/freestanding/x86.cpp — every verb with the real instructions, as a ring-0 kernel has them; see freestanding.sh.
 #include <bookend/native.hpp>
+#include <bookend/x86/virtual_registers.hpp>
 
 #include "every_verb.hpp"
 
@@ -40,4 +41,16 @@ struct os : bookend::native_backend {
 unsigned run(const bookend::request& r, os::frame& f) {
   return everywhere<os>(r, 63) + tried<os>(r, 63) + layers<os>::all(r, 63) + posted<os>(r) +
          through<os>(kernel<os>::slots.here(), r, f);
+}
+
+// Debug registers by number: what a system call and a guest's MOV DR do.
+bookend::slot_manager<os>::task traced;
+constinit bookend::x86::virtual_registers<os> registers{kernel<os>::slots, traced};
+
+std::uint64_t by_number(unsigned n, std::uint64_t value, const bookend::trap_result<os>& t) {
+  const auto moved = registers.mov_to(n, value, true);
+  const bool done = !registers.poke(n, value) && !moved.no && registers.note_hits(t, t.rest) != 0;
+  registers.give_back();
+  registers.reset();
+  return registers.mov_from(n, done).value + registers.peek(6).value() + registers.reserved();
 }
