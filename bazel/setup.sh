@@ -9,6 +9,7 @@ packages=(
   bazel-bootstrap g++ git ca-certificates                  # the build
   libcli11-dev libdw-dev libelf-dev libfmt-dev nlohmann-json3-dev  # examples/watch
   qemu-system-x86                                          # examples/kernel
+  libunicorn-dev                                           # examples/guest
 )
 if [ "${1:-all}" != examples ]; then
   packages+=(

@@ -23,8 +23,8 @@ enum class exception : std::uint8_t {
 /// What became of a guest's MOV DR: nothing was moved if it raises something, or is refused.
 struct mov_result {
   exception raise = exception::none;
-  refusal no{};             ///< mov_to: why the machine cannot watch what the guest asked for
-  std::uint64_t value = 0;  ///< mov_from: what was read
+  refusal no = reason::granted;  ///< mov_to: why the machine cannot watch what the guest asked for
+  std::uint64_t value = 0;       ///< mov_from: what was read
 };
 
 /// The debug registers of one task or one virtual CPU, of which only the watching is real: every register reads as it was
