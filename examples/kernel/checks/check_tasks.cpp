@@ -56,6 +56,10 @@ void check_tasks(const options&) noexcept {
   check(
       join_task(start_task("refused", user::is_refused, 0)) == 0,
       "refused to a task: a kernel address, a range that reaches into the kernel or wraps, a fifth watch, a port, a bad pointer");
+  for (unsigned i = 0; i < 4; ++i) tasks[i] = start_task("poker", user::pokes_registers, 500 + i, cpu_mask::of(0));
+  good = true;
+  for (thread* t : tasks) good = join_task(t) == 0 && good;
+  check(good, "four tasks that take turns write DR0 to DR7 by number, and each reads its own, and DR6 of its own hits");
   check(join_task(start_task("MOV SS", user::loads_ss, 0)) == 0,
         "a hit of MOV SS, which may come as late as in the kernel's entry, is the task's all the same");
   check(join_task(start_task("stepper", user::steps_itself, 0)) == 0,

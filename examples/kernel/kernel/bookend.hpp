@@ -6,6 +6,7 @@
 #define BOOKEND_ASSERT(condition, text) ((condition) ? void() : ::kernel::panic("bookend: " text, __FILE__, __LINE__))
 #include <bookend/bookend.hpp>
 #include <bookend/native.hpp>
+#include <bookend/x86/virtual_registers.hpp>
 
 #include "../machine/cpu.hpp"
 

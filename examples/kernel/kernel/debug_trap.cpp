@@ -31,7 +31,10 @@ void other_debug_trap(trap_frame& frame, std::uint64_t rest) noexcept {
 /// they end up when the kernel touched the watched bytes on the task's behalf.
 [[gnu::section(".entry.text"), gnu::noinline]] void rest_of_trap(trap_frame& frame,
                                                                  const slot_manager::trap_result& result) noexcept {
-  if (process* const p = current().owner; result.user != 0 && p != nullptr) note_hits(*p, result.user);
+  if (process* const p = current().owner; result.user != 0 && p != nullptr) {
+    note_hits(*p, result.user);
+    current().registers.note_hits(result);
+  }
   if (result.rest != 0 || result.handled == 0) other_debug_trap(frame, result.rest);
 }
 

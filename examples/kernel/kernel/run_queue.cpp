@@ -14,7 +14,7 @@ constinit thread_queue run_queue;
 
 namespace {
 constexpr unsigned max_threads = 48;
-constinit thread threads[max_threads];
+constinit thread threads[max_threads] = {};  // without the braces g++ 12 loses the references inside
 constexpr unsigned stack_bytes = 16384;
 [[gnu::section(".bss.stacks")]] alignas(4096) char stacks[max_threads][stack_bytes];
 }  // namespace

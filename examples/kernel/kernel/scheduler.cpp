@@ -87,6 +87,7 @@ extern "C" void thread_begins() noexcept {
 
 void exit_thread(std::int64_t status) noexcept {
   thread& t = current();
+  t.registers.reset();
   slots.on_exit(t.watches);
   interrupts_off();
   run_queue.lock();

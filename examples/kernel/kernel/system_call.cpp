@@ -56,6 +56,18 @@ std::int64_t rewatch(process& p, std::uint64_t index, std::uint64_t from) noexce
   return r.enabled ? answer(slots.enable(*b)) : 0;
 }
 
+std::int64_t poke(thread& t, std::uint64_t n, std::uint64_t value) noexcept {
+  const auto dr7 = bookend::x86::dr7_decode(value);
+  for (unsigned i = 0; n == 7 && i < bookend::x86::slots; ++i)
+    if ((dr7.on() >> i & 1) != 0 && bookend::x86::access_of(dr7.kind[i]) == bookend::access::io) return user::invalid;
+  return n > 7 ? user::invalid : answer(t.registers.poke(static_cast<unsigned>(n), value));
+}
+std::int64_t peek(const thread& t, std::uint64_t n) noexcept {
+  if (n > 7) return user::invalid;
+  const auto value = t.registers.peek(static_cast<unsigned>(n));
+  return value ? static_cast<std::int64_t>(value.value()) : answer(value.why());
+}
+
 }  // namespace
 
 void system_call(trap_frame& frame) noexcept {
@@ -79,6 +91,10 @@ void system_call(trap_frame& frame) noexcept {
       if (frame.rdi >= user_end_address) return done(user::invalid);
       t.owner->handler = frame.rdi;
       return done(0);
+    case user::call::poke:
+      return done(poke(t, frame.rdi, frame.rsi));
+    case user::call::peek:
+      return done(peek(t, frame.rdi));
     case user::call::return_from_upcall:
       return end_upcall(frame);
   }

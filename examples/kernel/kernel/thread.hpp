@@ -24,6 +24,7 @@ enum class thread_state : std::uint8_t { free, ready, running, waiting, ending, 
 /// No destructor, no constructor at run time: threads are taken from an array.
 struct thread {
   slot_manager::task watches;
+  bookend::x86::virtual_registers<os> registers{slots, watches};  ///< DR0 to DR7 as ring 3 sees them
 
   const char* name = "";
   void (*run)(void*) = nullptr;

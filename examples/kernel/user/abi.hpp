@@ -15,6 +15,8 @@ enum class call : std::uint64_t {
   hits,                ///< (std::uint64_t counts[8]): by index, how often each watch hit, as the kernel counted
   on_hit,              ///< (handler): from now on hits are told to it; see hit_handler
   return_from_upcall,  ///< (where the interrupted context is)
+  poke,                ///< (n, value): DRn, as a tracer writes it
+  peek,                ///< (n): what DRn reads as
 };
 
 /// As a debugger asks: only these bytes, in this task, wherever it runs.

@@ -104,6 +104,24 @@ std::int64_t is_refused(std::uint64_t) {
   return watch(&words[4], 8) == no_slot ? 0 : 9;
 }
 
+std::int64_t pokes_registers(std::uint64_t rounds) {
+  const std::uint64_t dr7 = 0x9009'0141;  // L0, L3, LE; writes of 8 bytes
+  if (poke(7, dr7) != 0) return 1;        // while all the addresses are 0
+  if (poke(0, address(&words[0])) != 0 || poke(3, address(&words[1])) != 0) return 2;
+  if (poke(1, 0xffff'ffff'8010'0000) != 0) return 3;  // the kernel's: a number, until DR7 has it on
+  for (std::uint64_t r = 0; r < rounds; ++r) {
+    words[r % 2] = r;
+    if (peek(6) != (r % 2 == 0 ? 0xffff'0ff1 : 0xffff'0ff8)) return 4;
+    if (poke(6, 0) != 0) return 5;
+    if (poke(7, dr7 | 0xc) != forbidden || poke(7, dr7 | 0x1'0000'0000) >= 0 || poke(4, 0) >= 0) return 6;
+    if (poke(7, dr7 | 0x0020'0004) >= 0) return 10;  // a port
+    if (peek(7) != dr7 || peek(0) != address(&words[0]) || peek(3) != address(&words[1])) return 7;
+  }
+  if (poke(7, 0) != 0) return 8;
+  words[0] = 1;
+  return peek(6) == 0xffff'0ff0 && peek(7) == 0 ? 0 : 9;
+}
+
 std::int64_t loads_ss(std::uint64_t) {
   on_hit(count);
   if (watch(&words[0], 2, on_access) != 0) return 1;

@@ -18,6 +18,7 @@ program watches_two_words;     ///< the same with two, which leaves two slots to
 program watches_what_it_gets;  ///< as watches_two_words, with as many as are granted
 program watches_its_code;      ///< an execution breakpoint on a function of its own
 program is_refused;            ///< asks for what it must not have
+program pokes_registers;       ///< writes DR0 to DR7 by number, and reads them back
 program loads_ss;              ///< MOV SS from a watched word, then a system call
 program steps_itself;          ///< sets TF over watched writes
 program has_the_kernel_write;  ///< watches what a system call fills

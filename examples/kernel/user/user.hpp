@@ -26,6 +26,8 @@ inline std::int64_t rewatch(std::int64_t index, const volatile void* at, std::ui
 }
 inline std::int64_t unwatch(std::int64_t index) noexcept { return ask(call::unwatch, static_cast<std::uint64_t>(index)); }
 inline std::int64_t hits(std::uint64_t (&counts)[8]) noexcept { return ask(call::hits, address(counts)); }
+inline std::int64_t poke(unsigned n, std::uint64_t value) noexcept { return ask(call::poke, n, value); }
+inline std::uint64_t peek(unsigned n) noexcept { return static_cast<std::uint64_t>(ask(call::peek, n)); }
 inline void yield() noexcept { ask(call::yield); }
 
 /// Called with the index of the watch that hit, and where the interrupted context is (machine/frame.hpp).

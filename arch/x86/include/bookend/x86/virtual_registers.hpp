@@ -51,7 +51,9 @@ class virtual_registers {
   using breakpoint = user_breakpoint<System>;
 
   /// Nothing enabled, DR6 as after reset. Both must outlive it; reset() before it goes, or on_exit() of the task.
-  constexpr virtual_registers(slot_manager<System>& manager, task<System>& t) noexcept : slots_(manager), task_(t) {}
+  /// Beside its task in a static array of a kernel's threads: `constinit thread threads[64] = {};`. Without the braces g++ 12
+  /// leaves what refers to the same element null, and says nothing.
+  constexpr virtual_registers(slot_manager<System>& manager, task<System>& t) noexcept : slots_(&manager), task_(&t) {}
 
   // As a tracer sees them.
 
@@ -66,6 +68,7 @@ class virtual_registers {
   /// Writes DRn. GD and reserved bits of DR7 are kept and switch nothing, as in Linux's ptrace. Refused: unsupported for 4, 5,
   /// what is no register, and a 1 in the upper half of DR6 or DR7; and of what is or becomes enabled: bad_length (execution
   /// whose LEN is not 00, 8 ports), unsupported (RW 10 without I/O breakpoints), forbidden, no_slot, hardware.
+  /// may_watch() is not told that a range is of ports: who has I/O breakpoints, but not for tasks, refuses RW 10 before.
   [[nodiscard]] refusal poke(unsigned n, std::uint64_t value) noexcept {
     auto next = now_;
     if (n < x86::slots) {
@@ -144,18 +147,19 @@ class virtual_registers {
   }
 
   refusal become(const values& next) noexcept {
+    BOOKEND_ASSERT(slots_ != nullptr && task_ != nullptr, "virtual registers without a manager: was the array given `= {}`?");
     request was[x86::slots], is[x86::slots];
     for (unsigned i = 0; i < x86::slots; ++i) {
       was[i] = wanted(now_, i);
       is[i] = wanted(next, i);
       if (!exists(is[i]) || is[i] == was[i]) continue;
-      if (const refusal no = slots_.check(side::user, is[i])) return no;
+      if (const refusal no = slots_->check(side::user, is[i])) return no;
     }
     refusal no;
     slot_mask fresh = 0;
     for (unsigned i = 0; i < x86::slots && !no; ++i) {
       if (!exists(is[i]) || !breakpoints_[i].idle()) continue;
-      no = slots_.register_breakpoint(breakpoints_[i], task_, is[i]);
+      no = slots_->register_breakpoint(breakpoints_[i], *task_, is[i]);
       if (!no) fresh |= 1u << i;
     }
     unsigned turned = 0;
@@ -173,12 +177,12 @@ class virtual_registers {
   }
   refusal turn(breakpoint& b, const request& from, const request& to) noexcept {
     if (from == to || b.idle()) return {};
-    if (!exists(to)) return slots_.disable(b);
-    if (const refusal no = slots_.modify(b, to)) return no;
-    return exists(from) ? refusal{} : slots_.enable(b);
+    if (!exists(to)) return slots_->disable(b);
+    if (const refusal no = slots_->modify(b, to)) return no;
+    return exists(from) ? refusal{} : slots_->enable(b);
   }
   void release(breakpoint& b) noexcept {
-    if (!b.idle()) (void)slots_.unregister_breakpoint(b);
+    if (!b.idle()) (void)slots_->unregister_breakpoint(b);
   }
 
   /// What any MOV of DRn raises. Makes 6 and 7 of 4 and 5.
@@ -196,8 +200,8 @@ class virtual_registers {
     now_.dr7 &= ~dr7_general_detect;
   }
 
-  slot_manager<System>& slots_;
-  task<System>& task_;
+  slot_manager<System>* slots_;
+  task<System>* task_;
   values now_{};                // as written
   std::uint32_t reported_ = 0;  // DR6, without its fixed bits
   breakpoint breakpoints_[x86::slots]{breakpoint{"DR0"}, breakpoint{"DR1"}, breakpoint{"DR2"}, breakpoint{"DR3"}};
