@@ -84,8 +84,8 @@ const char* bookend_reason_name(enum bookend_reason why);
 
 struct bookend_hit;
 
-/* A watch of the kernel's. All zero but for name, handler and context when new; it must not move or be freed while registered.
- * Name and context are the caller's; the name is read when it is first registered, the handler when it is called. */
+/* A watch of the kernel's. The opaque words are zero when new; it must not move or be freed while registered. The name is read when
+ * it is first registered, the handler when it is called. */
 struct bookend_kernel_breakpoint {
   const char* name;
   void (*on_hit)(const struct bookend_hit* hit); /* in the trap, on the CPU that hit: here-verbs only */
@@ -154,8 +154,8 @@ bool bookend_user_idle(const struct bookend_user_breakpoint* b); /* Any context.
 /* The task's own number for it, while registered: its bit in bookend_trap_result.user. Any context. */
 unsigned bookend_user_index(const struct bookend_user_breakpoint* b);
 
-/* The scheduler's own call: interrupts off, on the CPU that switches. */
-void bookend_switch_to(const struct bookend_task* prev, const struct bookend_task* next);
+/* The scheduler's own call: interrupts off, on the CPU that switches. Never refused where registers cannot fail. */
+struct bookend_refusal bookend_switch_to(const struct bookend_task* prev, const struct bookend_task* next);
 
 /* Thread context, before the child first runs; the child's bytes may be anything. It inherits those of the parent's breakpoints
  * for which storage_for() names an idle object; null leaves one out, and storage_for may be null: none is inherited.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # tests/gates/freestanding.sh — an object with the code of every verb asks for no C++ runtime, no libgcc and no library, and its
-# manager is all zero (.bss). g++ and clang, -O2 and -Os, for x86-64, aarch64 and riscv64. For a ring-0 x86-64 kernel `nm -u` is empty.
+# manager is all zero (.bss); the one of a kernel written in C only for the functions that it provides. g++ and clang, -O2 and -Os, for x86-64, aarch64 and riscv64. For a ring-0 x86-64 kernel `nm -u` is empty.
 # Elsewhere the compilers copy structures with the four functions that they ask of every freestanding environment (GCC manual,
 # "Language Standards Supported by GCC": memcpy, memmove, memset, memcmp); nothing in a source file keeps them from it.
 source "$(dirname "$0")/common.sh"
@@ -27,14 +27,15 @@ for size in -O2 -Os; do
   while read -r machine prefix library compiler; do
     search=$(strict_search "${compiler%% *}" "$library")
     sources=tests/gates/freestanding/any_machine.cpp
-    [ "$machine" = x86-64 ] && sources+=" tests/gates/freestanding/x86.cpp"
+    [ "$machine" = x86-64 ] && sources+=" tests/gates/freestanding/x86.cpp include/bookend/c/bookend.cpp"
     for source in $sources; do
       case $source in
         */x86.cpp) allowed=nothing ;;
+        */c/bookend.cpp) allowed='bookend_os_[a-z_]+' ;;
         *) allowed='memcpy|memmove|memset|memcmp' ;;
       esac
       printf '%s\t%s\n' "${source##*/}, ${compiler%% *} $size for $machine" \
-        "object $source '$allowed' $prefix $compiler -std=c++20 $size $warnings $freestanding $search -Iinclude -Iarch/x86/include -Iarch/mock/include"
+        "object $source '$allowed' $prefix $compiler -std=c++20 $size $warnings $freestanding $search -DBOOKEND_MAX_CPUS=64 -Iinclude -Iarch/x86/include -Iarch/mock/include"
     done
   done <<'WAYS'
 x86-64 native- g++ g++ -mgeneral-regs-only

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/gates/headers.sh — every header compiles alone: hosted; and, but for arch/linux, freestanding with only the freestanding
 # part of the library in reach, for four compilers and three machines. A header with instructions of a machine says #error elsewhere.
+# A header for C is C11 and C++20, and includes nothing of a library but the compiler's own.
 source "$(dirname "$0")/common.sh"
 
 # Headers of a machine's instructions. (A header of arch/mock that needs a hosted library says "Hosted." in its second line.)
@@ -53,6 +54,17 @@ for header in $headers; do
     fi
   done
 done >"$tmp/jobs"
+for header in $(find include -name '*.h' | sort); do
+  n=$((n + 1))
+  printf '#include <%s>\n#include <%s>\n' "${header#include/}" "${header#include/}" >"$tmp/$n.c"
+  for compiler in gcc clang-19 aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc; do
+    own=$($compiler -print-file-name=include)
+    [ $compiler = clang-19 ] && own=$($compiler -print-resource-dir)/include
+    for language in "c -std=c11" "c++ -std=c++20"; do
+      printf '%s\t%s\n' "$header, $compiler, $language" "$compiler -x $language -pedantic $warnings -ffreestanding -nostdinc -isystem $own -DBOOKEND_MAX_CPUS=64 -Iinclude -fsyntax-only $tmp/$n.c"
+    done
+  done
+done >>"$tmp/jobs"
 run_jobs "$tmp/jobs"
 [ "$bad" = 0 ] || failed "$bad of $total compilations of a header alone"
 passed "$n headers alone, $total compilations (hosted and freestanding; g++, clang, aarch64, riscv64)"

@@ -48,7 +48,7 @@ namespace bookend::c {
 namespace {
 
 using manager = decltype(BOOKEND_SLOT_MANAGER);
-using system = std::remove_reference_t<decltype(BOOKEND_SLOT_MANAGER.system())>;
+using os_type = std::remove_reference_t<decltype(BOOKEND_SLOT_MANAGER.system())>;
 using mask = manager::mask;
 using task = manager::task;
 
@@ -58,7 +58,7 @@ struct storage {
   std::uint32_t made;
   alignas(Breakpoint) unsigned char bytes[sizeof(Breakpoint)];
 };
-void tell(const hit<system>& h);
+void tell(const hit<os_type>& h);
 template <class C>
 const char* name_of(const C& b) noexcept {
   return b.name != nullptr ? b.name : "";
@@ -83,11 +83,11 @@ using made_of = typename kind<C>::type;
 // The C side's sizes, and what both sides count alike.
 template <class C>
 inline constexpr bool has_room = sizeof(storage<made_of<C>>) <= sizeof(C::opaque) && alignof(storage<made_of<C>>) <= alignof(C);
-static_assert(BOOKEND_MAX_CPUS == system::max_cpus);
-static_assert(BOOKEND_SLOTS >= system::slots, "define BOOKEND_SLOTS for every file of the kernel");
+static_assert(BOOKEND_MAX_CPUS == os_type::max_cpus);
+static_assert(BOOKEND_SLOTS >= os_type::slots, "define BOOKEND_SLOTS for every file of the kernel");
 static_assert(has_room<bookend_kernel_breakpoint> && has_room<bookend_user_breakpoint>);
 static_assert(sizeof(task) <= sizeof(bookend_task) && alignof(task) <= alignof(bookend_task));
-static_assert(sizeof(quiet_scope<system>) <= sizeof(bookend_quiet) && alignof(quiet_scope<system>) <= alignof(bookend_quiet));
+static_assert(sizeof(quiet_scope<os_type>) <= sizeof(bookend_quiet) && alignof(quiet_scope<os_type>) <= alignof(bookend_quiet));
 static_assert(sizeof(bookend_cpumask) == sizeof(mask));
 static_assert(int{BOOKEND_IO} == static_cast<int>(access::io) && int{BOOKEND_EXECUTE} == static_cast<int>(access::execute));
 static_assert(int{BOOKEND_USER} == static_cast<int>(side::user));
@@ -129,7 +129,6 @@ made_of<C>& make(C& b) noexcept {
 task& from_c(bookend_task* t) noexcept { return *reinterpret_cast<task*>(t); }
 const task& from_c(const bookend_task* t) noexcept { return *reinterpret_cast<const task*>(t); }
 
-request from_c(const bookend_request& r) noexcept { return {r.address, r.length, static_cast<access>(r.on)}; }
 template <class C>
 start how(const C& b) noexcept {
   return b.start_disabled ? start::disabled : start::enabled;
@@ -157,7 +156,7 @@ C* to_c(made_of<C>& b) noexcept {
   using kept = storage<made_of<C>>;
   return reinterpret_cast<C*>(reinterpret_cast<unsigned char*>(&b) - offsetof(kept, bytes) - offsetof(C, opaque));
 }
-void tell(const hit<system>& h) {
+void tell(const hit<os_type>& h) {
   auto* const b = to_c<bookend_kernel_breakpoint>(h.kernel());
   const bookend_hit to_tell{b, h.here.cpu(), h.slot, h.generation, to_c(h.watched()), &h.frame};
   b->on_hit(&to_tell);
@@ -169,6 +168,12 @@ bookend_refusal of_registered(C* b, Verb verb) noexcept {
   auto* const found = find(*b);
   return to_c(found != nullptr ? verb(*found) : refusal{reason::not_registered});
 }
+/// `verb(request)`, if there is such an access: a backend is asked for those that have a name only.
+template <class Verb>
+refusal of_request(const bookend_request& r, Verb verb) noexcept {
+  if (static_cast<unsigned>(r.on) > BOOKEND_IO) return reason::unsupported;
+  return verb(request{r.address, r.length, static_cast<access>(r.on)});
+}
 /// `verb(mask)`, if there is such a mask.
 template <class Verb>
 bookend_refusal of_mask(const bookend_cpumask* cpus, Verb verb) noexcept {
@@ -178,24 +183,24 @@ bookend_refusal of_mask(const bookend_cpumask* cpus, Verb verb) noexcept {
 }
 
 }  // namespace
-}  // namespace bookend::c
 
-using namespace bookend::c;
 #define SLOTS BOOKEND_SLOT_MANAGER
 
 extern "C" {
 
-int bookend_errno(bookend_reason why) { return bookend::to_errno(static_cast<bookend::reason>(why)); }
-const char* bookend_reason_name(bookend_reason why) { return bookend::to_string(static_cast<bookend::reason>(why)); }
+int bookend_errno(bookend_reason why) { return to_errno(static_cast<reason>(why)); }
+const char* bookend_reason_name(bookend_reason why) { return to_string(static_cast<reason>(why)); }
 
 bookend_refusal bookend_register_kernel(bookend_kernel_breakpoint* b, const bookend_request* what, const bookend_cpumask* cpus) {
-  return of_mask(cpus, [=](const mask& m) { return SLOTS.register_breakpoint(make(*b), from_c(*what), m, how(*b)); });
+  return of_mask(cpus, [=](const mask& m) {
+    return of_request(*what, [=](const request& r) { return SLOTS.register_breakpoint(make(*b), r, m, how(*b)); });
+  });
 }
 bookend_refusal bookend_unregister_kernel(bookend_kernel_breakpoint* b) {
   return of_registered(b, [](auto& it) { return SLOTS.unregister_breakpoint(it); });
 }
 bookend_refusal bookend_modify_kernel(bookend_kernel_breakpoint* b, const bookend_request* what) {
-  return of_registered(b, [=](auto& it) { return SLOTS.modify(it, from_c(*what)); });
+  return of_registered(b, [=](auto& it) { return of_request(*what, [&](const request& r) { return SLOTS.modify(it, r); }); });
 }
 bookend_refusal bookend_enable_kernel(bookend_kernel_breakpoint* b) {
   return of_registered(b, [](auto& it) { return SLOTS.enable(it); });
@@ -206,7 +211,7 @@ bookend_refusal bookend_disable_kernel(bookend_kernel_breakpoint* b) {
 bookend_refusal bookend_move_kernel(bookend_kernel_breakpoint* b, const bookend_cpumask* cpus) {
   return of_mask(cpus, [=](const mask& m) {
     auto* const it = find(*b);
-    return it != nullptr ? SLOTS.move(*it, m) : bookend::refusal{bookend::reason::not_registered};
+    return it != nullptr ? SLOTS.move(*it, m) : refusal{reason::not_registered};
   });
 }
 bool bookend_kernel_idle(const bookend_kernel_breakpoint* b) {
@@ -217,7 +222,7 @@ bookend_refusal bookend_full(const bookend_cpumask* cpus, bookend_cpumask* full)
   return of_mask(cpus, [=](const mask& m) {
     const mask found = SLOTS.full(m);
     for (unsigned i = 0; i < mask::word_count; ++i) full->words[i] = found.words()[i];
-    return bookend::refusal{};
+    return refusal{};
   });
 }
 
@@ -228,20 +233,22 @@ bookend_refusal bookend_disable_here(bookend_kernel_breakpoint* b) {
   return of_registered(b, [](auto& it) { return SLOTS.here().disable(it); });
 }
 bookend_refusal bookend_modify_here(bookend_kernel_breakpoint* b, const bookend_request* what) {
-  return of_registered(b, [=](auto& it) { return SLOTS.here().modify(it, from_c(*what)); });
+  return of_registered(b,
+                       [=](auto& it) { return of_request(*what, [&](const request& r) { return SLOTS.here().modify(it, r); }); });
 }
 
 bookend_refusal bookend_register_user(bookend_user_breakpoint* b, bookend_task* t, const bookend_request* what) {
-  return to_c(SLOTS.register_breakpoint(make(*b), from_c(t), from_c(*what), how(*b)));
+  return to_c(of_request(*what, [=](const request& r) { return SLOTS.register_breakpoint(make(*b), from_c(t), r, how(*b)); }));
 }
 bookend_refusal bookend_register_user_on(bookend_user_breakpoint* b, bookend_task* t, const bookend_request* what, unsigned cpu) {
-  return to_c(SLOTS.register_breakpoint(make(*b), from_c(t), from_c(*what), bookend::pinned{cpu}, how(*b)));
+  return to_c(of_request(
+      *what, [=](const request& r) { return SLOTS.register_breakpoint(make(*b), from_c(t), r, pinned{cpu}, how(*b)); }));
 }
 bookend_refusal bookend_unregister_user(bookend_user_breakpoint* b) {
   return of_registered(b, [](auto& it) { return SLOTS.unregister_breakpoint(it); });
 }
 bookend_refusal bookend_modify_user(bookend_user_breakpoint* b, const bookend_request* what) {
-  return of_registered(b, [=](auto& it) { return SLOTS.modify(it, from_c(*what)); });
+  return of_registered(b, [=](auto& it) { return of_request(*what, [&](const request& r) { return SLOTS.modify(it, r); }); });
 }
 bookend_refusal bookend_enable_user(bookend_user_breakpoint* b) {
   return of_registered(b, [](auto& it) { return SLOTS.enable(it); });
@@ -258,8 +265,14 @@ unsigned bookend_user_index(const bookend_user_breakpoint* b) {
   return it != nullptr ? it->index() : 0;
 }
 
-void bookend_switch_to(const bookend_task* prev, const bookend_task* next) {
-  (void)SLOTS.here().switch_to(from_c(prev), from_c(next));
+bookend_refusal bookend_switch_to(const bookend_task* prev, const bookend_task* next) {
+  const auto in = [=](auto here) -> refusal {
+    if constexpr (can_fail<os_type>)
+      return here.switch_to(from_c(prev), from_c(next));
+    else
+      return here.switch_to(from_c(prev), from_c(next)), refusal{};
+  };
+  return to_c(in(SLOTS.here()));
 }
 void bookend_on_fork(const bookend_task* parent, bookend_task* child, bookend_storage_for* storage_for, void* context) {
   SLOTS.on_fork(from_c(parent), from_c(child), [=](const manager::user_breakpoint& theirs) -> manager::user_breakpoint* {
@@ -271,19 +284,18 @@ void bookend_on_fork(const bookend_task* parent, bookend_task* child, bookend_st
 void bookend_on_exec(bookend_task* t) { SLOTS.on_exec(from_c(t)); }
 void bookend_on_exit(bookend_task* t) { SLOTS.on_exit(from_c(t)); }
 
-void bookend_quiet_enter(bookend_quiet* q) { ::new (static_cast<void*>(q)) bookend::quiet_scope<system>(SLOTS.here().quiet()); }
-void bookend_quiet_leave(bookend_quiet* q) { std::launder(reinterpret_cast<bookend::quiet_scope<system>*>(q))->~quiet_scope(); }
+void bookend_quiet_enter(bookend_quiet* q) { ::new (static_cast<void*>(q)) quiet_scope<os_type>(SLOTS.here().quiet()); }
+void bookend_quiet_leave(bookend_quiet* q) { std::launder(reinterpret_cast<quiet_scope<os_type>*>(q))->~quiet_scope(); }
 void bookend_trap(const bookend_quiet* q, void* frame, bookend_trap_result* result) {
-  auto& f = *static_cast<system::frame*>(frame);
-  const auto t =
-      q != nullptr ? std::launder(reinterpret_cast<const bookend::quiet_scope<system>*>(q))->trap(f) : SLOTS.here().trap(f);
+  auto& f = *static_cast<os_type::frame*>(frame);
+  const auto t = q != nullptr ? std::launder(reinterpret_cast<const quiet_scope<os_type>*>(q))->trap(f) : SLOTS.here().trap(f);
   result->user = t.user;
   result->rest = t.rest;
   result->handled = t.handled;
   result->user_count = t.user_count;
   for (unsigned i = 0; i < t.user_count; ++i) {
     const auto& h = t.user_hits[i];
-    result->user_hits[i] = {h.cookie, h.index, h.slot, h.generation, to_c(system::decode(h.setting))};
+    result->user_hits[i] = {h.cookie, h.index, h.slot, h.generation, to_c(os_type::decode(h.setting))};
   }
 }
 
@@ -295,20 +307,22 @@ bookend_refusal bookend_restore() { return to_c(SLOTS.here().restore()); }
 void bookend_silence() { SLOTS.here().silence(); }
 
 bookend_refusal bookend_snapshot_of(unsigned cpu, bookend_snapshot* of) {
-  if (cpu >= system::max_cpus) return to_c(bookend::refusal{bookend::reason::bad_cpu, cpu});
+  if (cpu >= os_type::max_cpus) return to_c(refusal{reason::bad_cpu, cpu});
   const auto s = SLOTS.snapshot(cpu);
   of->cpu = cpu;
-  of->slot_count = system::slots;
+  of->slot_count = os_type::slots;
   of->online = s.online;
   of->away = s.away;
   of->broken = s.broken;
-  for (unsigned i = 0; i < system::slots; ++i) {
+  for (unsigned i = 0; i < os_type::slots; ++i) {
     const auto& from = s.slots[i];
     of->slots[i] = {
         static_cast<bookend_slot_state>(from.state), from.on, from.generation, from.name, from.cookie, to_c(from.watched)};
   }
-  return to_c(bookend::refusal{});
+  return to_c(refusal{});
 }
 
 }  // extern "C"
 #undef SLOTS
+
+}  // namespace bookend::c
