@@ -21,6 +21,7 @@ constexpr program programs[] = {
     {"checks", check_nesting},     //
     {"checks", check_verbs},       //
     {"checks", check_posted},      //
+    {"checks", check_c_clients},   //
     {"checks", check_processors},  //
     {"endurance", endurance},      //
     {"counts", counts},            //

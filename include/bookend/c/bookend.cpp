@@ -16,7 +16,9 @@
 #define BOOKEND_BACKEND_HEADER <bookend/native.hpp>
 #define BOOKEND_BACKEND bookend::native_backend
 #endif
+#ifdef BOOKEND_BACKEND_HEADER
 #include BOOKEND_BACKEND_HEADER
+#endif
 
 namespace bookend::c {
 
