@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// tests/c_face_test.cpp — bookend.h, as a kernel written in C sees it: every function, and an errno for every refusal. Its platform
+// tests/c_face_test.cpp — bookend.h, as a kernel written in C sees it: every function, an errno for every refusal. Its platform
 // checks how it is called. (That it is C, the gate headers.sh says, and examples/c_kernel.)
 #define BOOKEND_MAX_CPUS 4
 #define BOOKEND_BACKEND_HEADER <bookend/mock/backend.hpp>
@@ -18,7 +18,7 @@ namespace {
 
 using bookend::mock::touch;
 constexpr unsigned cpu_count = BOOKEND_MAX_CPUS;
-constexpr std::uint64_t forbidden = 0xbad000, user_end = 0x8000'0000;
+constexpr std::uint64_t forbidden = 0xbad000, user_end = 0x8000'0004;
 
 struct machine {
   bookend::mock::platform<cpu_count> os;
@@ -320,7 +320,7 @@ TEST_CASE("every refusal has its errno, and nothing has changed") {
   CHECK(kernel(write_at(0x1001)) == BOOKEND_MISALIGNED);
   CHECK(kernel(write_at(0x1000, 3)) == BOOKEND_BAD_LENGTH);
   CHECK(kernel({0x1000, 4, BOOKEND_IO}) == BOOKEND_UNSUPPORTED);
-  CHECK(kernel({0x1000, 4, static_cast<bookend_access>(BOOKEND_IO + 1)}) == BOOKEND_UNSUPPORTED);
+  CHECK(kernel({0x1000, 4, 256}) == BOOKEND_UNSUPPORTED);
   CHECK(kernel(write_at(forbidden)) == BOOKEND_FORBIDDEN);
   CHECK(kernel(write_at(reinterpret_cast<std::uint64_t>(&bookend::c::slots))) == BOOKEND_FORBIDDEN);
   bookend_cpumask cpus{};
@@ -330,7 +330,7 @@ TEST_CASE("every refusal has its errno, and nothing has changed") {
   CHECK(no_cpu.why == BOOKEND_BAD_CPU);
   CHECK(no_cpu.cpu == 4);
   CHECK(bookend_register_user_on(&u, &t, &good, 4).why == BOOKEND_BAD_CPU);
-  const auto far = write_at(user_end);
+  const auto far = write_at(user_end - 4, 8);
   CHECK(bookend_register_user(&u, &t, &far).why == BOOKEND_FORBIDDEN);
   const bookend_request io{0x1000, 4, BOOKEND_IO};
   CHECK(bookend_register_user(&u, &t, &io).why == BOOKEND_UNSUPPORTED);
@@ -493,7 +493,7 @@ TEST_CASE("the names of 2009, for the kernel: by symbol, modified in place, on a
   other.info.type = HW_BREAKPOINT_RW;
   CHECK(modify_kernel_hw_breakpoint(&bp, &other) == -EINVAL);  // no such symbol
   other.info.address = 0x2001;
-  other.info.len = HW_BREAKPOINT_LEN_4;
+  other.info.len = HW_BREAKPOINT_LEN_2;
   CHECK(modify_kernel_hw_breakpoint(&bp, &other) == -EINVAL);
   other.info.address = 0x2004;
   auto mask = only(1);
@@ -510,8 +510,18 @@ TEST_CASE("the names of 2009, for the kernel: by symbol, modified in place, on a
   unregister_kernel_hw_breakpoint(&bp);
   CHECK(touches(1, touch::read, 0x2004, 4) == 0);
   bp.info.name = "anew";
+  mask = only(2);
+  bp.cpumask = &mask;
   CHECK(register_kernel_hw_breakpoint(&bp) == 0);
-  CHECK(watched(0, 3) == "kernel anew on 8196");
+  CHECK(watched(2, 3) == "kernel anew on 8196");
+  CHECK(watched(0, 3) == "free");
+  CHECK(touches(2, touch::read, 0x2006, 2) == 0);
+  CHECK(touches(2, touch::read, 0x2005, 1) == 1);
+  other.cpumask = &mask;
+  other.info.len = 0;  // one byte
+  CHECK(modify_kernel_hw_breakpoint(&bp, &other) == 0);
+  CHECK(touches(2, touch::read, 0x2005, 1) == 0);
+  CHECK(touches(2, touch::read, 0x2004, 1) == 1);
   unregister_kernel_hw_breakpoint(&bp);
 }
 

@@ -16,7 +16,7 @@ struct registers : bookend::mock::backend<BOOKEND_MAX_CPUS, 4> {
 }  // namespace simulated
 
 #define BOOKEND_BACKEND simulated::registers
-#include <bookend/c/bookend.cpp>
+#include <bookend/c/bookend.cpp>  // NOLINT(bugprone-suspicious-include): compiled here
 
 #include "machine.h"
 

@@ -46,7 +46,7 @@ enum bookend_side { BOOKEND_KERNEL, BOOKEND_USER };
 struct bookend_request {
   uint64_t address;
   uint64_t length;
-  enum bookend_access on;
+  uint32_t on; /* an enum bookend_access */
 };
 
 /* Why a request was refused, and the errno for it. */
@@ -160,8 +160,8 @@ struct bookend_refusal bookend_switch_to(const struct bookend_task* prev, const 
 /* Thread context, before the child first runs; the child's bytes may be anything. It inherits those of the parent's breakpoints
  * for which storage_for() names an idle object; null leaves one out, and storage_for may be null: none is inherited.
  * storage_for() is called with the owner lock held, and must not call verbs. */
-typedef struct bookend_user_breakpoint* bookend_storage_for(void* context, const struct bookend_user_breakpoint* parents);
-void bookend_on_fork(const struct bookend_task* parent, struct bookend_task* child, bookend_storage_for* storage_for,
+void bookend_on_fork(const struct bookend_task* parent, struct bookend_task* child,
+                     struct bookend_user_breakpoint* (*storage_for)(void* context, const struct bookend_user_breakpoint* parents),
                      void* context);
 void bookend_on_exec(struct bookend_task* task);
 void bookend_on_exit(struct bookend_task* task);

@@ -12,6 +12,8 @@
 #define BOOKEND_HW_BREAKPOINT_H
 #include <bookend/bookend.h>
 
+/* NOLINTBEGIN(modernize-*): it is C. */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -140,4 +142,5 @@ static inline int enable_kernel_breakpoint(struct hw_breakpoint* bp) {
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(modernize-*) */
 #endif

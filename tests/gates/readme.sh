@@ -37,4 +37,10 @@ for compiler in g++ clang++-19; do
   asked=$(nm -uC "$tmp/kernel.o" | sed 's/^ *U //' | grep -vE '^(os::|queue_sigtrap|other_debug_causes)')
   [ -z "$asked" ] || failed "the kernel's object asks for $asked ($compiler)"
 done
-passed "the program of $lines lines prints what README.md says, and the kernel compiles, g++ and clang"
+block c >"$tmp/kernel.c"
+for compiler in gcc clang-19; do
+  $compiler -std=c11 -pedantic $warnings -ffreestanding -DBOOKEND_MAX_CPUS=64 -Iinclude -c "$tmp/kernel.c" -o "$tmp/kernel.o" >"$tmp/log" 2>&1 ||
+    { head -n 25 "$tmp/log"; failed "$compiler does not compile what is written in C"; }
+  nm "$tmp/kernel.o" | grep -q ' T watch_jiffies' || failed "no block after <!-- readme: c -->"
+done
+passed "the program of $lines lines prints what README.md says, and the kernels in C++ and in C compile, g++ and clang"

@@ -8,7 +8,7 @@ clang-tidy-19 --verify-config --config-file=.clang-tidy >"$tmp/config" 2>&1 || {
 # `tidy UNIT [CHECKS]`: prints what it objects to, without the quotations.
 tidy() {
   local output
-  output=$(clang-tidy-19 --quiet --config-file=.clang-tidy --checks="${2:-}" "$1" -- -std=c++20 $includes -I. 2>&1) && return
+  output=$(clang-tidy-19 --quiet --config-file=.clang-tidy --checks="${2:-}" "$1" -- -std=c++20 -DBOOKEND_MAX_CPUS=8 $includes -I. 2>&1) && return
   grep -E ' (error|warning): ' <<<"$output" || echo "$output"
   return 1
 }
@@ -17,7 +17,7 @@ export -f tidy
 for folder in include arch/x86/include arch/mock/include arch/linux/include; do
   find "$folder" -name '*.hpp' | sort | sed 's,.*include/\(bookend/.*\),#include <\1>,' >"$tmp/${folder//\//_}.cpp"
 done
-units=("$tmp"/*.cpp tests/gates/freestanding/any_machine.cpp tests/gates/freestanding/x86.cpp)
+units=("$tmp"/*.cpp tests/gates/freestanding/any_machine.cpp tests/gates/freestanding/x86.cpp include/bookend/c/bookend.cpp)
 for unit in "${units[@]}"; do
   [ -s "$unit" ] && printf '%s\t%s\n' "$unit" "tidy $unit"
 done >"$tmp/jobs"

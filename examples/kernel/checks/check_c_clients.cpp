@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// examples/kernel/checks/check_c_clients.cpp — the clients of examples/c_kernel, written in C, on this kernel's manager: real #DB.
+// examples/kernel/checks/check_c_clients.cpp — two clients in C, those of examples/c_kernel, on this kernel's manager: real #DB.
 #include "../machine/serial.hpp"
 #include "check.hpp"
 #include "counting.hpp"
 
 // This kernel's files in C use the manager that it has; no other is made.
 #define BOOKEND_SLOT_MANAGER kernel::slots
-#include <bookend/c/bookend.cpp>
+#include <bookend/c/bookend.cpp>  // NOLINT(bugprone-suspicious-include): compiled here
 // The clients' own header comes behind it.
 #include "../../c_kernel/kernel.h"
 
@@ -57,7 +57,7 @@ void check_ksym_tracer() noexcept {
             ksym_trace_filter_write("do_timer:--x") == 0,
         "ksym_tracer.c: a filter in C takes three symbols");
   for (unsigned i = 0; i < rounds; ++i) run_on(all_cpus(), i % 2 == 0 ? do_timer : alloc_pid, nullptr);
-  const unsigned long each = rounds / 2 * cpu_count;
+  const unsigned each = rounds / 2 * cpu_count;
   check(ksym_tracer_hits("jiffies") == each && ksym_tracer_hits("pid_max") == each && ksym_tracer_hits("do_timer") == each,
         "it counts writes, reads and calls on all CPUs, each once");
   check(ksym_trace_filter_write("last_pid:r--") == -EOPNOTSUPP, "reading alone, which x86 cannot watch, is refused");

@@ -12,12 +12,12 @@
 #include <new>
 
 #ifndef BOOKEND_SLOT_MANAGER
-#ifndef BOOKEND_BACKEND
-#define BOOKEND_BACKEND_HEADER <bookend/native.hpp>
-#define BOOKEND_BACKEND bookend::native_backend
-#endif
 #ifdef BOOKEND_BACKEND_HEADER
 #include BOOKEND_BACKEND_HEADER
+#endif
+#ifndef BOOKEND_BACKEND
+#include <bookend/native.hpp>
+#define BOOKEND_BACKEND native_backend
 #endif
 
 namespace bookend::c {
@@ -152,7 +152,7 @@ bool from_c(const bookend_cpumask* from, mask& to, cpu_id& bad) noexcept {
 bookend_refusal to_c(const refusal& no) noexcept {
   return {static_cast<bookend_reason>(no.why), no.cpu, no.kernel_held, no.user_held, no.pool};
 }
-bookend_request to_c(const request& r) noexcept { return {r.address, r.length, static_cast<bookend_access>(r.on)}; }
+bookend_request to_c(const request& r) noexcept { return {r.address, r.length, static_cast<std::uint32_t>(r.on)}; }
 template <class C>
 C* to_c(made_of<C>& b) noexcept {
   using kept = storage<made_of<C>>;
@@ -173,7 +173,7 @@ bookend_refusal of_registered(C* b, Verb verb) noexcept {
 /// `verb(request)`, if there is such an access: a backend is asked for those that have a name only.
 template <class Verb>
 refusal of_request(const bookend_request& r, Verb verb) noexcept {
-  if (static_cast<unsigned>(r.on) > BOOKEND_IO) return reason::unsupported;
+  if (r.on > BOOKEND_IO) return reason::unsupported;
   return verb(request{r.address, r.length, static_cast<access>(r.on)});
 }
 /// `verb(mask)`, if there is such a mask.
@@ -276,7 +276,8 @@ bookend_refusal bookend_switch_to(const bookend_task* prev, const bookend_task* 
   };
   return to_c(in(SLOTS.here()));
 }
-void bookend_on_fork(const bookend_task* parent, bookend_task* child, bookend_storage_for* storage_for, void* context) {
+void bookend_on_fork(const bookend_task* parent, bookend_task* child,
+                     bookend_user_breakpoint* (*storage_for)(void*, const bookend_user_breakpoint*), void* context) {
   SLOTS.on_fork(from_c(parent), from_c(child), [=](const manager::user_breakpoint& theirs) -> manager::user_breakpoint* {
     if (storage_for == nullptr) return nullptr;
     auto* const b = storage_for(context, to_c<bookend_user_breakpoint>(const_cast<manager::user_breakpoint&>(theirs)));
