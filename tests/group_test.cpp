@@ -37,6 +37,7 @@ struct scene {
       fits = fits && !m.slots.register_breakpoint(u[2 + i], t, watch(kind::data, 53), pinned{1});
     fits = fits && !m.slots.register_breakpoint(busy_user, other, watch(kind::code, 54)) &&
            !m.slots.register_breakpoint(busy, watch(kind::code, 55), mask::of(0));
+    (void)m.slots.online();  // takes the lock: what stripes have noted is in the ledger
     return fits && !m.run(1, t);
   }
   ~scene() {
@@ -176,6 +177,20 @@ void compare_all(const std::vector<kind>& kinds, unsigned most) {
     });
 }
 
+/// One whose owner lock has a shared side.
+struct striped : mock::system<2, 4> {
+  static constexpr unsigned stripes = 2;
+  static unsigned stripe() noexcept { return 1; }
+  static void relax() noexcept {}
+  void run_on(const cpumask<2>& m, call f, void* argument) noexcept {
+    const bool on_the_shared_side = !locked();
+    if (on_the_shared_side) lock();
+    system::run_on(m, f, argument);
+    if (on_the_shared_side) unlock();
+  }
+};
+static_assert(can_share<striped>);
+
 using machine = mock::machine<2, 4>;
 using os = mock::system<2, 4>;
 using mask = machine::slot_manager::mask;
@@ -187,6 +202,7 @@ TEST_CASE(
   compare_all<mock::machine<2, 4>>({kind::data}, 4);
   compare_all<mock::machine<2, 4>>({kind::data, kind::misaligned, kind::busy, kind::twice}, 2);
   compare_all<mock::machine<2, 6, 2>>({kind::data, kind::code}, 3);
+  compare_all<mock::machine_of<striped>>({kind::data, kind::busy}, 3);
   compare_all<mock::machine<2, 4, 1, true>>({kind::data, kind::misaligned}, 3);
   CHECK(granted > 1000);
   for (const reason why : {reason::no_slot, reason::misaligned, reason::empty_mask, reason::bad_cpu, reason::already_registered})
