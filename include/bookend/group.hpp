@@ -120,4 +120,14 @@ group_refusal disable_group(slot_manager<System>& slots, const Member* members, 
   return detail::each_registered(members, count, [&](auto& b) { return verbs.disable(b); });
 }
 
+// First come, first served: a group evicts nobody.
+template <class System>
+group_refusal register_group(by_priority<System>&, auto&&...) = delete;
+template <class System>
+group_refusal unregister_group(by_priority<System>&, auto&&...) = delete;
+template <class System>
+group_refusal enable_group(by_priority<System>&, auto&&...) = delete;
+template <class System>
+group_refusal disable_group(by_priority<System>&, auto&&...) = delete;
+
 }  // namespace bookend

@@ -5,6 +5,9 @@
 
 namespace bookend {
 
+template <system System>
+class by_priority;
+
 /// Holds the owner lock for as long as it lives, and offers the verbs that act everywhere meanwhile; the slot_manager's own would
 /// wait for themselves. What layers are made of (group.hpp, shared.hpp). Thread context, as for any of those verbs; the scope is
 /// as short as it can be. Each verb refuses and promises what it does on the manager, and is told to the observer.
@@ -18,7 +21,8 @@ class [[nodiscard]] locked {
   using user_breakpoint = typename manager::user_breakpoint;
   using task = typename manager::task;
 
-  explicit locked(manager& slots) noexcept : slots_(slots) { slots_.begin(); }
+  explicit locked(manager& on) noexcept : slots_(on) { slots_.begin(); }
+  explicit locked(by_priority<System>&) = delete;  // whose verbs do more than these
   ~locked() { slots_.disown(); }
   locked(const locked&) = delete;
   locked& operator=(const locked&) = delete;

@@ -43,9 +43,10 @@ class shared_watches {
   using sharer = bookend::sharer<System>;
 
   /// `name` is that of each of its watches, for snapshots; the string outlives it.
-  constexpr explicit shared_watches(manager& slots, const char* name = "shared") noexcept : slots_(slots) {
+  constexpr explicit shared_watches(manager& on, const char* name = "shared") noexcept : slots_(on) {
     for (watch& w : watches_) w.call_it(name);
   }
+  explicit shared_watches(by_priority<System>&, const char* = "") = delete;  // first come, first served
 
   /// Shares the identical watch if there is one, else registers it. When it returns, every hit is told to `s`, unless it starts
   /// disabled. Refused: already_registered; everything that registering a kernel breakpoint refuses, and then nothing has
