@@ -4,39 +4,7 @@
 # A test that stays green cannot fail; a defect whose line is gone must be put back in another way.
 #   bash tests/gates/defects.sh NUMBER...     only these
 source "$(dirname "$0")/common.sh"
-g++ -std=c++20 $includes -c bazel/debian/doctest/main.cpp -o "$tmp/main.o" || failed "the test runner does not compile"
-
-# One defect: copies the headers, edits one, builds the test with them, runs it.
-put_back() {
-  local number=$1 test=$2 header=$3 edit=$4 at
-  at=$tmp/$number
-  mkdir "$at" && cp -r include arch "$at" || return 1
-  local file=$at/$header
-  perl -0pi -e "$edit" "$file"
-  if cmp -s "$header" "$file"; then
-    echo "the edit finds nothing to change in $header"
-    return 1
-  fi
-  (cd "$at" && g++ -std=c++20 $includes -I"$OLDPWD/tests" "$OLDPWD/tests/$test.cpp" "$tmp/main.o" -pthread -o test) >"$at/log" 2>&1 || {
-    # A golden value of the test that is wrong now is as red as can be; any other error is one of the edit.
-    if grep error "$at/log" | grep -qv 'tests/.*static assertion failed'; then
-      echo "does not compile any more:"
-      grep -m 3 error "$at/log"
-      return 1
-    fi
-    return 0
-  }
-  timeout 120 "$at/test" >"$at/log" 2>&1
-  case $?,$test in
-    0,* | 124,exactness_test) # that one takes long when it finds nothing; another that does not end is as red as can be
-      echo "$test stays green"
-      return 1
-      ;;
-  esac
-  rm -rf "$at"
-}
-export -f put_back
-export includes
+source "$(dirname "$0")/mutation/put_back.sh"
 
 jobs=$tmp/jobs
 count=0
@@ -44,7 +12,7 @@ only=$*
 # `defect NUMBER TEST HEADER EDIT`: NUMBER is unique, EDIT a Perl substitution over the whole header.
 defect() {
   [ -z "$only" ] || [[ " $only " == *" $1 "* ]] || return 0
-  printf '%s\tput_back %q %q %q %q\n' "defect $1" "$1" "$2" "$3" "$4" >>"$jobs"
+  printf '%s\tput_back %q %q %q\n' "defect $1" "$2" "$3" "$4" >>"$jobs"
   count=$((count + 1))
 }
 core=include/bookend
