@@ -50,6 +50,14 @@ static_assert(answered(0x8000'0000'0000'0000) == bits{63, 63, 1});
 static_assert(answered(~std::uint64_t{0}) == bits{0, 63, 64});
 static_assert(answered(0x0000'0001'8000'0000) == bits{31, 32, 2});
 
+// Machines without an instruction for the lowest bit look it up. This one does so in constant evaluation, and nowhere else.
+constexpr bool looked_up_exactly() {
+  for (unsigned i = 0; i < 64; ++i)
+    if (lowest_bit(std::uint64_t{1} << i) != i || lowest_bit(~std::uint64_t{0} << i) != i) return false;
+  return true;
+}
+static_assert(looked_up_exactly());
+
 constexpr unsigned stored() {
   unsigned x = 1;
   store_relaxed(x, load_relaxed(x) + 1);

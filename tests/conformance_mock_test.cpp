@@ -130,5 +130,6 @@ TEST_CASE("single_thread makes a mock backend a platform") {
   emulator_probe probe;
   conformance::platform_suite(probe);
 }
+static_assert(single_thread<4>::try_lock());  // nobody else could have it
 
 }  // namespace

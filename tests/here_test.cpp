@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // tests/here_test.cpp — the view of this CPU: it takes the guard where it says so, and only there; and what an observer is told.
 #include <bookend/mock/machine.hpp>
-#include <csignal>
+#include <conformance/ends_the_program.hpp>
 #include <doctest/doctest.h>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
 namespace {
 
 using namespace bookend;
+using bookend::access;  // not <unistd.h>'s
+using conformance::ends_the_program;
 
 /// A simulated kernel that counts its guards and writes down what an observer is told.
 struct counting : mock::system<2, 4> {
@@ -34,20 +34,6 @@ struct fixture {
     if (!b.idle()) CHECK(!m.slots.unregister_breakpoint(b));
   }
 };
-
-/// Runs f in a child; true if it ended by a signal.
-template <class F>
-bool dies(F f) {
-  const pid_t child = fork();
-  if (child == 0) {
-    for (int s : {SIGILL, SIGTRAP, SIGABRT}) std::signal(s, SIG_DFL);  // not the runner's
-    f();
-    _exit(0);
-  }
-  int how = 0;
-  waitpid(child, &how, 0);
-  return WIFSIGNALED(how);
-}
 
 }  // namespace
 
@@ -99,11 +85,11 @@ TEST_CASE_FIXTURE(fixture, "an everywhere verb called from a handler is an asser
   machine_of_handler = &m;
   machine::kernel_breakpoint wrong{"wrong", [](const machine::hit& h) { (void)machine_of_handler->slots.disable(h.kernel()); }};
   REQUIRE(!m.slots.register_breakpoint(wrong, write_to(&x[0])));
-  CHECK(dies([&] { m.write(0, &x[0]); }));
+  CHECK(ends_the_program([&] { m.write(0, &x[0]); }));
   m.set_mode(0, mock::mode::user);  // no quiet scope there
-  CHECK(dies([&] { m.write(0, &x[0]); }));
+  CHECK(ends_the_program([&] { m.write(0, &x[0]); }));
   CHECK(!m.slots.unregister_breakpoint(wrong));
-  CHECK(!dies([] {}));
+  CHECK(!ends_the_program([] {}));
 }
 
 TEST_CASE_FIXTURE(fixture, "an observer is told of every verb and its outcome, refusals too") {
@@ -113,4 +99,33 @@ TEST_CASE_FIXTURE(fixture, "an observer is told of every verb and its outcome, r
   CHECK(!m.slots.try_disable(b));
   CHECK(!m.slots.unregister_breakpoint(b));
   CHECK(m.system().told == std::vector<std::string>{"0 b granted", "0 b already_registered", "3 b granted", "1 b granted"});
+}
+
+TEST_CASE_FIXTURE(fixture, "it is told of each verb by its own name") {
+  machine::task t, child;
+  machine::user_breakpoint u{"u"};
+  const auto told = [&](auto verb) {
+    m.system().told.clear();
+    (void)verb();
+    return m.system().told.empty() ? "" : m.system().told.back();
+  };
+  auto& slots = m.slots;
+  CHECK(told([&] { return slots.register_breakpoint(u, t, write_to(&x[0])); }) == "0 u granted");
+  CHECK(told([&] { return slots.register_breakpoint(b, write_to(&x[0])); }) == "0 b granted");
+  CHECK(told([&] { return slots.enable(b); }) == "2 b granted");
+  CHECK(told([&] { return slots.disable(b); }) == "3 b granted");
+  CHECK(told([&] { return slots.modify(u, write_to(&x[1])); }) == "4 u granted");
+  CHECK(told([&] { return slots.try_modify(b, {0, 3, access::write}); }) == "4 b bad_length");
+  CHECK(told([&] { return slots.move(b, cpumask<2>::of(1)); }) == "5 b granted");
+  CHECK(told([&] {
+          slots.on_fork(t, child);
+          return 0;
+        }) == "6  granted");
+  CHECK(told([&] {
+          slots.on_exec(t);
+          return 0;
+        }) == "7  granted");
+  CHECK(told([&] { return slots.cpu_online(2); }) == "8  bad_cpu");
+  CHECK(told([&] { return slots.cpu_offline(2); }) == "9  bad_cpu");
+  CHECK(told([&] { return slots.withhold(0, 1); }) == "10  granted");
 }

@@ -248,6 +248,8 @@ TEST_CASE_TEMPLATE("user breakpoints go with the CPU and come back with their ta
   CHECK(m.write(1, 0x2000, 8) == 1);
   REQUIRE(!m.offline(1));  // while it is loaded
   CHECK(m.write(1, 0x1000, 8) == 0);
+  REQUIRE(!m.run(1, t));  // on its way out, the CPU switches once more, and loads nothing
+  CHECK(m.slots.snapshot(1).slots[0].state == slot_state::free);
   REQUIRE(!m.online(1));
   CHECK(m.write(1, 0x1000, 8) == 0);  // not before its next switch
   REQUIRE(!m.run(1, t));
@@ -312,6 +314,7 @@ TEST_CASE("a CPU that goes while its registers take no writes says so, is gone a
 
 TEST_CASE("a CPU with fewer slots: the shelf there is smaller from the top, and elsewhere it is not") {
   machine m;
+  m.system().bank(1).set_address(3, 0xF1F0);  // somebody's own
   REQUIRE(!m.slots.withhold(1, 0b1100));
   kernel_breakpoint b[3] = {{"0", ignore}, {"1", ignore}, {"2", ignore}};
   REQUIRE(!m.slots.register_breakpoint(b[0], at(0x1000)));
@@ -329,6 +332,9 @@ TEST_CASE("a CPU with fewer slots: the shelf there is smaller from the top, and 
   CHECK(std::string(m.slots.snapshot(1).slots[1].name) == "0");
   for (auto& each : b) CHECK(!m.slots.unregister_breakpoint(each));
   CHECK(m.slots.snapshot(1).slots[3].state == slot_state::withheld);  // for good
+  REQUIRE(!m.offline(1));
+  REQUIRE(!m.online(1));
+  CHECK(m.system().bank(1).address(3) == 0xF1F0);  // whatever happened
 }
 
 TEST_CASE("withholding a slot moves the running task's breakpoints out of it, in the same go") {

@@ -331,6 +331,14 @@ TEST_CASE("silence is one control write, from any context, and nothing is writte
   for (auto* each : {&b, &late}) CHECK(!m.slots.unregister_breakpoint(*each));
 }
 
+TEST_CASE("silence of a CPU that is offline writes nothing: its registers are somebody else's") {
+  machine m;
+  REQUIRE(!m.offline(1));
+  m.forget_log();
+  m.guarded(1, [](auto view) { view.silence(); });
+  CHECK(m.log().empty());
+}
+
 TEST_CASE("silence from a handler: the trap ends, and its quiet scope does not turn anything on again") {
   machine m;
   static machine* here;

@@ -33,6 +33,8 @@ TEST_CASE_FIXTURE(fixture, "each pool is full on its own") {
   CHECK(no.why == reason::no_slot);
   CHECK(no.pool == 1);
   CHECK(no.kernel_held == 2);
+  CHECK(m.slots.full(machine::slot_manager::mask::all(), 0).none());
+  CHECK(m.slots.full(machine::slot_manager::mask::all(), 1).count() == 2);
   REQUIRE(!m.slots.register_breakpoint(k[2], code(0x3000)));
   REQUIRE(!m.run(0, t));
   REQUIRE(!m.slots.register_breakpoint(u[0], t, code(0x4000)));

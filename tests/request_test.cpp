@@ -19,6 +19,7 @@ static_assert(range{top - 7, 8}.last() == top && !range{top - 7, 8}.wraps());
 static_assert(range{top - 6, 8}.wraps());
 static_assert(range{top, 2}.wraps());
 static_assert(request{0x1000, 4, access::write}.bytes().last() == 0x1003);
+static_assert(request{} == request{0, 1, access::write});
 
 TEST_CASE("two ranges overlap exactly when they share a byte") {
   for (std::uint64_t a = 0; a < 12; ++a)
@@ -42,6 +43,7 @@ TEST_CASE("a request made from an object watches all of it, and from a function 
   CHECK(bookend::access_to(&object) == request{at, sizeof object, access::read_write});
   const volatile char byte = 0;
   CHECK(bookend::write_to(&byte).length == 1);
+  CHECK(bookend::access_to(&byte).length == 1);
   CHECK(bookend::execution_of(&callee) == request{reinterpret_cast<std::uint64_t>(&callee), 1, access::execute});
 }
 

@@ -75,6 +75,13 @@ using os = striped<4, 1>;
 using two_pools = striped<6, 2>;
 using manager = slot_manager<os>;
 static_assert(can_share<os> && !can_share<plain<4, 1>> && has_stripes<os>);
+// Where writes can fail, a verb has to be undone on other CPUs: exclusively.
+struct unsure : mock::backend<1, 4, 1, true> {
+  static constexpr unsigned stripes = 1;
+  static unsigned stripe() noexcept { return 0; }
+  static void relax() noexcept {}
+};
+static_assert(has_stripes<unsure> && !can_share<unsure>);
 // Whoever does not ask for it has nothing of it.
 static_assert(std::is_empty_v<stripes<plain<4, 1>>> && sizeof(task<plain<4, 1>>) == 2 * sizeof(void*));
 
@@ -121,8 +128,11 @@ TEST_CASE("a task's verbs leave the owner lock alone: registering, turning, re-a
   CHECK(s.slots.modify(s.users[0], {0x2001, 4, access::write}).why == reason::misaligned);
   s.slots.on_fork(s.tasks[0], s.tasks[1], [&](const auto& b) { return &s.users[8 + b.index()]; });
   CHECK(!s.users[8].idle());
+  s.system().told = s.system().calls = 0;
   s.slots.on_exec(s.tasks[1]);
   CHECK(s.users[8].idle());
+  CHECK(s.system().told == 1);
+  CHECK(s.system().calls == 0);  // it runs nowhere
   CHECK(!s.slots.unregister_breakpoint(s.users[3]));
   s.slots.on_exit(s.tasks[0]);
   CHECK(s.users[0].idle());

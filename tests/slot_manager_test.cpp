@@ -111,6 +111,12 @@ TEST_CASE_FIXTURE(fixture, "a refused registration says why and changes nothing"
   watch b, taken;
   REQUIRE(!m.slots.register_breakpoint(taken, write_to(&x[0])));
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(taken, write_to(&x[1])); }).why == reason::already_registered);
+  machine::task owner;
+  machine::user_breakpoint of_task;
+  REQUIRE(!m.slots.register_breakpoint(of_task, owner, write_to(&x[0])));
+  CHECK(refuses(m, [&] { return m.slots.register_breakpoint(of_task, owner, write_to(&x[1])); }).why ==
+        reason::already_registered);
+  m.slots.on_exit(owner);
   CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b, write_to(&x[1]), mask{}); }).why == reason::empty_mask);
   CHECK(refuses(m, [&] {
           return m.slots.register_breakpoint(b, {reinterpret_cast<std::uint64_t>(x) + 1, 4, access::write});
@@ -351,6 +357,32 @@ TEST_CASE_FIXTURE(fixture, "full() is every CPU where one more would not fit") {
   CHECK(m.slots.full().none());
 }
 
+TEST_CASE_FIXTURE(fixture, "turning one on or off leaves the others as they are") {
+  watch a, b;
+  for (auto* w : {&a, &b}) REQUIRE(!m.slots.register_breakpoint(*w, write_to(&x[w == &b])));
+  CHECK(!m.slots.disable(a));
+  CHECK(m.write(0, &x[1]) == 1);
+  CHECK(!m.slots.enable(a));
+  CHECK(m.write(0, &x[1]) == 1);
+  CHECK(m.write(0, &x[0]) == 1);
+  for (auto* w : {&a, &b}) CHECK(!m.slots.unregister_breakpoint(*w));
+}
+
+TEST_CASE_FIXTURE(fixture,
+                  "those pinned to different CPUs may share a number; a refusal there counts the task's wide ones, too") {
+  machine::task t;
+  machine::user_breakpoint wide, there, here[3], more;
+  REQUIRE(!m.slots.register_breakpoint(wide, t, write_to(&x[0])));
+  REQUIRE(!m.slots.register_breakpoint(there, t, write_to(&x[0]), pinned{1}));
+  for (auto& b : here) REQUIRE(!m.slots.register_breakpoint(b, t, write_to(&x[0]), pinned{0}));
+  CHECK(there.index() == 1);
+  CHECK(here[0].index() == 1);
+  const refusal no = m.slots.register_breakpoint(more, t, write_to(&x[0]), pinned{0});
+  CHECK(no.why == reason::no_slot);
+  CHECK(no.user_held == 4);
+  m.slots.on_exit(t);
+}
+
 TEST_CASE_FIXTURE(fixture, "the try forms do the same when the lock is free, and would_block when it is not") {
   watch b;
   machine::task t;
@@ -372,6 +404,7 @@ TEST_CASE_FIXTURE(fixture, "the try forms do the same when the lock is free, and
   CHECK(!m.slots.try_enable(b));
   CHECK(m.write(0, &x[0]) == 1);
   CHECK(!m.slots.try_disable(b));
+  CHECK(m.write(0, &x[0]) == 0);
   CHECK(!m.slots.try_modify(b, write_to(&x[2])));
   CHECK(!m.slots.try_move(b, mask::of(1)));
   CHECK(m.slots.snapshot(1).slots[3].watched == write_to(&x[2]));

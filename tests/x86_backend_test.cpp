@@ -58,6 +58,7 @@ struct simulated {
   std::vector<std::string> log;
   unsigned writes_to_come = ~0u;                ///< how many are left before one fails
   std::uint64_t dr7_keeps = ~std::uint64_t{0};  ///< DR7 bits that this machine has
+  std::uint64_t dr7_adds = 0;                   ///< and those that it sets by itself
   std::uint64_t address_keeps = ~std::uint64_t{0};
   bool kernel_checks_alignment = false;  ///< as Linux: an address must suit the LEN in DR7, on or off
   unsigned broken_rules = 0;
@@ -74,7 +75,7 @@ struct simulated {
     if (failed()) return done(false);
     note(c, "dr7", value);
     broken_rules += (value >> 32) != 0 || (value & 0xF955) != 0 || (value & 0x400) == 0;
-    chips[c].dr7 = value & dr7_keeps;
+    chips[c].dr7 = (value & dr7_keeps) | dr7_adds;
     return done(true);
   }
   Return write_dr6(cpu_id c, std::uint64_t value) noexcept {
@@ -111,6 +112,9 @@ struct masked : simulated<void> {
   }
 };
 
+struct wide_masks : masked {
+  static constexpr unsigned address_mask_bits = 32;
+};
 struct no_ports : simulated<void> {
   static constexpr bool io_allowed = false;
 };
@@ -133,6 +137,8 @@ static_assert(!bookend::can_fail<sure> && bookend::can_fail<unsure> && !bookend:
               bookend::can_fail<checked>);
 static_assert(sure::slots == 4 && bookend::pool_count<sure> == 1 && sure::pools[0] == 0b1111);
 static_assert(x86::has_address_masks<masked> && !x86::has_address_masks<simulated<void>>);
+static_assert(x86::backend<wide_masks>::encode({0, std::uint64_t{1} << 32, access::write}));
+static_assert(with_masks::encode({0, 1 << 13, access::write}).why() == bookend::reason::bad_length);
 
 // Files that break the contract are not register files.
 struct no_status : simulated<void> {
@@ -480,6 +486,24 @@ TEST_CASE("verified: an address that lost bits is an error, and the old one is p
   b.address_keeps = 0xFFFF'FFFF;
   CHECK_FALSE(b.write_address(0, 0, encoded({0x7F00'0000'1000, 8, access::write})));
   CHECK(b.chips[0].dr[0] == 0x4000'0000);
+}
+
+TEST_CASE("verified: any one bit of an address that is lost, and any one of the control that matters, is an error") {
+  const setting all_ones{.address = ~std::uint64_t{0}, .mask = 0, .kind = 0};
+  const setting widest[4] = {{0, 0, 0xF}, {0, 0, 0xF}, {0, 0, 0xF}, {0, 0, 0xF}};
+  for (unsigned i = 0; i < 64; ++i) {
+    const std::uint64_t bit = std::uint64_t{1} << i;
+    checked b;
+    b.address_keeps = ~bit;
+    CHECK_FALSE(b.write_address(0, 0, all_ones));
+    const std::uint32_t control = checked::control_of(widest, 0b1111);
+    b.dr7_keeps = ~bit;
+    CHECK(b.write_control(0, control) == ((control & bit) == 0 || bit == x86::dr7_exact || bit == x86::dr7_reset));
+    b.dr7_keeps = ~std::uint64_t{0};
+    b.dr7_adds = bit;
+    const bool matters = (control & bit) == 0 && bit != 0x100 && i < 32;
+    CHECK(b.write_control(0, control) == !matters);
+  }
 }
 
 TEST_CASE("verified: a machine without GE watches as asked, and that is no error") {

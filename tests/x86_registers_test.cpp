@@ -104,6 +104,8 @@ static_assert(x86::backend<os_registers>::encode({0x0000'8000'0000'0000, 8, book
 static_assert(x86::backend<os_registers>::encode({0x60, 1, bookend::access::io}));
 static_assert(!bookend::native_backend::encode({0x0000'8000'0000'0000, 8, bookend::access::write}));
 static_assert(!bookend::native_backend::encode({0x60, 1, bookend::access::io}));
+static_assert(x86::backend<x86::amd_registers>::encode({0x1000, 4096, bookend::access::write}));
+static_assert(!x86::backend<x86::amd_registers>::encode({0x2000, 8192, bookend::access::write}));
 }  // namespace
 
 TEST_CASE("each address goes to the register of its number, and comes back from there") {
