@@ -242,7 +242,7 @@ class slot_manager : public user_side<System> {
   {
     return this->first_behind(t) == System::max_cpus;
   }
-  /// Looks up to `rounds` times whether it is settled. would_block names the first CPU that is behind. Any context; with
+  /// Looks whether it is settled, and up to `rounds` times more. would_block names the first CPU that is behind. Any context; with
   /// cross-calls held off, this CPU may be the one that is behind.
   [[nodiscard]] refusal wait(const ticket& t, std::uint32_t rounds) const noexcept
     requires can_post<System>
