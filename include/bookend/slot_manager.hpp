@@ -242,8 +242,8 @@ class slot_manager : public user_side<System> {
   {
     return this->first_behind(t) == System::max_cpus;
   }
-  /// Looks whether it is settled, and up to `rounds` times more. would_block names the first CPU that is behind. Any context; with
-  /// cross-calls held off, this CPU may be the one that is behind.
+  /// Looks whether it is settled, and up to `rounds` times more. would_block names the first CPU that is behind. Any context;
+  /// with cross-calls held off, this CPU may be the one that is behind.
   [[nodiscard]] refusal wait(const ticket& t, std::uint32_t rounds) const noexcept
     requires can_post<System>
   {
