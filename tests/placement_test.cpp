@@ -42,7 +42,8 @@ class accountant {
         if (!before_.live(cpu) && !walk_.model.live(cpu) && addresses + controls != 0) return text(0, 0);
         continue;
       }
-      if (addresses != a && !walk_.did.starts_with("post 7")) return text(0, 2);
+      // What leaves by a post takes over what was posted before; a handler's post, too.
+      if (addresses != a && !walk_.did.starts_with("post 7") && !walk_.did.starts_with("an access whose")) return text(0, 2);
       if (walk_.did == "NMI on " + std::to_string(cpu)) {
         const unsigned due = was.control().on != 0 ? 2 : 0;
         if (controls != due) return text(due, due);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// tests/conformance/random_walk.hpp — a mock machine and its model (shelf_model.hpp) taking the same seeded steps, compared after
-// each.
+// tests/conformance/random_walk.hpp — a mock machine and its model (shelf_model.hpp) taking the same steps, compared after each.
+// Who picks the steps: a seed, or whoever calls (tests/fuzz: the fuzzer's bytes).
 #pragma once
 #include <bookend/mock/machine.hpp>
 #include <conformance/shelf_model.hpp>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 
 namespace conformance {
@@ -20,11 +22,18 @@ class random_walk {
   static constexpr unsigned pools = bookend::pool_count<system>;
   static constexpr bool can_post = bookend::can_post<system>;
 
-  explicit random_walk(unsigned seed) : random_(seed) {
+  using picker = std::function<unsigned(unsigned below)>;  ///< of that many, one
+
+  explicit random_walk(unsigned seed)
+      : random_walk(seed % 2 == 0, [random = std::mt19937(seed)](unsigned below) mutable {
+          return std::uniform_int_distribution<unsigned>(0, below - 1)(random);
+        }) {}
+  random_walk(bool shows_disabled, picker one_of) : pick_(std::move(one_of)) {
     model.slots = slots;
     model.pools = pools;
     model.cpus.resize(cpus);
-    m.shows.shows_disabled = seed % 2 == 0;
+    m.shows.shows_disabled = shows_disabled;
+    m.system().deny({shelf_model::forbidden, 8});
     for (unsigned i = 0; i < KernelBreakpoints; ++i) kernels_.push_back(std::make_unique<kernel>(*this, i));
     for (unsigned i = 0; i < UserBreakpoints; ++i) users_.push_back(fresh_user(i));
     for (unsigned i = 0; i < Tasks; ++i) tasks_.push_back(std::make_unique<task>());
@@ -61,8 +70,7 @@ class random_walk {
         {6, &random_walk::hotplug},
         {6, &random_walk::lend},
         {6, &random_walk::silence},
-        {4, &random_walk::here_set_on},
-        {4, &random_walk::here_modify},
+        {8, &random_walk::here},
         {3, &random_walk::nmi},
         {1, &random_walk::withhold},
         {24, &random_walk::touch},
@@ -71,7 +79,7 @@ class random_walk {
     for (const auto& c : choices) total += c.weight;
     unsigned roll = pick(total);
     for (const auto& c : choices) {
-      if (roll < c.weight) return (this->*c.verb)();
+      if (roll < c.weight) return take(c.verb);
       roll -= c.weight;
     }
   }
@@ -99,7 +107,32 @@ class random_walk {
     for (auto& c : model.cpus) c.running = -1;
   }
 
-  unsigned pick(unsigned below) { return std::uniform_int_distribution<unsigned>(0, below - 1)(random_); }
+  /// At the end: all slots of all CPUs are there again, to the last one, and nothing is on. Empty, or what is wrong.
+  const std::string& check_empty() {
+    using bookend::reason;
+    clear();
+    did = "at the end";
+    std::vector<std::unique_ptr<typename Machine::kernel_breakpoint>> all;
+    for (unsigned pool = 0; pool < pools; ++pool) {
+      const bookend::request q{0x1000, 1, pools == 2 && pool == 0 ? bookend::access::execute : bookend::access::write};
+      for (unsigned c = 0; c < cpus; ++c) {
+        const unsigned room = model.size_of(pool) - model.kernel_held(c, pool);
+        for (unsigned i = 0; i <= room; ++i) {
+          expect(m.slots.full(mask::of(c), pool).any() == (i == room), "what full() says");
+          all.push_back(std::make_unique<typename Machine::kernel_breakpoint>("all", [](const hit&) {}));
+          const reason due = i == room ? reason::no_slot : reason::granted;
+          expect(m.slots.register_breakpoint(*all.back(), q, mask::of(c)).why == due, "how many there is room for");
+        }
+      }
+    }
+    expect(m.consistent(), "the registers");
+    for (auto& b : all)
+      if (!b->idle()) (void)m.slots.unregister_breakpoint(*b);
+    for (unsigned c = 0; c < cpus; ++c) expect(m.system().bank(c).control().on == 0, "something is on");
+    return wrong;
+  }
+
+  unsigned pick(unsigned below) { return pick_(below); }
 
  private:
   using task = typename Machine::task;
@@ -124,6 +157,10 @@ class random_walk {
   }
   void note(std::string text, const bookend::refusal& got, const shelf_model::refusal& expected) {
     did = text + ": " + to_string(got.why);
+    if (bookend::can_fail<system> && got.why == bookend::reason::hardware && expected.why == "granted") {
+      failed_ = true;
+      return;
+    }
     expect(to_string(got.why) == expected.why, "should be " + expected.why);
     if (got.why == bookend::reason::no_slot)
       expect(got.cpu == expected.cpu && got.kernel_held == expected.kernel_held && got.user_held == expected.user_held &&
@@ -131,8 +168,16 @@ class random_walk {
              "who is in the way");
     ++(got ? refused : granted);
   }
+  /// Now and then one that cannot be watched.
   bookend::request any_request() {
     using bookend::access;
+    if (pick(16) == 0) {
+      constexpr bookend::request wrong_ones[] = {{0x1000, 3, access::write},
+                                                 {0x1002, 4, access::write},
+                                                 {0x1000, 1, access::io},
+                                                 {shelf_model::forbidden, 1, access::execute}};
+      return wrong_ones[pick(4)];
+    }
     const unsigned length = 1U << pick(4);
     const std::uint64_t address = 0x1000 + 8 * pick(10);
     if (pick(pools == 2 ? 2 : 5) == 0) return {address, 1, access::execute};
@@ -150,6 +195,31 @@ class random_walk {
     for (unsigned c = 0; c < cpus; ++c)
       if (m.current(c) == tasks_[t].get()) return true;
     return false;
+  }
+
+  using verb = void (random_walk::*)();
+  /// A machine whose writes can fail fails one of some verbs': then nothing has changed but, perhaps, the next change's number.
+  void take(verb v) {
+    constexpr verb undone[] = {&random_walk::kernel_register, &random_walk::kernel_modify, &random_walk::kernel_set_on,
+                               &random_walk::kernel_move,     &random_walk::user_register, &random_walk::user_modify,
+                               &random_walk::user_set_on,     &random_walk::here};
+    if constexpr (bookend::can_fail<system>)
+      if (std::find(std::begin(undone), std::end(undone), v) != std::end(undone) && pick(4) == 0) {
+        using bookend::mock::fault;
+        constexpr fault ways[] = {fault::refused, fault::dropped, fault::late};
+        const auto before = model;
+        m.system().faults().fail(1 + pick(8), ways[pick(3)]);
+        failed_ = false;
+        (this->*v)();
+        m.system().faults().fail_none();
+        if (!failed_) return;
+        const auto of_kernel = model.kernel_generation, of_user = model.user_generation;
+        model = before;
+        if (v != &random_walk::kernel_set_on) model.kernel_generation = of_kernel;
+        model.user_generation = of_user;
+        return;
+      }
+    (this->*v)();
   }
 
   // Every verb, done to both.
@@ -200,40 +270,32 @@ class random_walk {
   }
   /// A post from a random CPU: there at once, elsewhere when it is delivered.
   void post() {
-    if constexpr (bookend::can_post<system>) {
+    if constexpr (can_post) {
       const unsigned id = pick(KernelBreakpoints), c = pick(cpus), what = pick(8);
       auto& b = *kernels_[id];
       const auto r = any_request();
-      shelf_model::refusal expected{"not_registered"};
-      const auto it = model.kernels.find(id);
-      if (it != model.kernels.end()) {
-        expected.why = what >= 3 || model.pool_of(r) == model.pool_of(it->second.everywhere.what) ? "granted" : "unsupported";
-      }
-      const auto got = m.guarded(c, [&](auto) {
-        const auto posts = m.slots.post();
-        return what < 3   ? posts.modify(b, r)
-               : what < 5 ? posts.enable(b)
-               : what < 7 ? posts.disable(b)
-                          : posts.unregister_breakpoint(b);
-      });
-      note("post " + std::to_string(what) + " to k" + std::to_string(id), got.why(), expected);
-      if (expected.why != "granted" || !got) return;
-      auto& k = it->second;
-      const std::uint32_t generation = model.kernel_generation[id] += 2;
-      expect(got.value().generation == generation, "the ticket");
-      if (what < 3) k.everywhere = {r, k.everywhere.on, generation};
-      if (what >= 3) k.everywhere.on = what < 5;
-      for (unsigned on : k.cpus) k.posted[on].push_back({what < 3, k.everywhere});
-      if (model.cpus[c].online) k.arrive(c);
-      tickets_[id] = got.value();
-      if (what == 7) {
-        expect(!b.idle(), "idle before anybody has reaped");
-        expect(m.guarded(c, [&](auto) { return m.slots.post().enable(b); }).why() == bookend::reason::not_registered,
-               "a breakpoint that is leaving is not registered any more");
-        model.kernels.erase(it);
-        if (pick(2) == 0) m.slots.reap(), expect(b.idle(), "reaped, and not idle");
-      }
+      const auto expected = model.post_kernel(id, c, what, r);
+      note("post " + std::to_string(what) + " to k" + std::to_string(id), m.guarded(c, [&](auto) { return do_post(b, what, r); }),
+           expected);
+      if (!expected.granted() || what != 7) return;
+      expect(!b.idle(), "idle before anybody has reaped");
+      expect(m.guarded(c, [&](auto) { return m.slots.post().enable(b); }).why() == bookend::reason::not_registered,
+             "a breakpoint that is leaving is not registered any more");
+      if (pick(2) == 0) m.slots.reap(), expect(b.idle(), "reaped, and not idle");
     }
+  }
+  /// `what`: 0 to 2 modify, 3 and 4 enable, 5 and 6 disable, 7 unregister.
+  bookend::reason do_post(typename Machine::kernel_breakpoint& b, unsigned what, const bookend::request& r) {
+    const auto posts = m.slots.post();
+    const auto got = what < 3   ? posts.modify(b, r)
+                     : what < 5 ? posts.enable(b)
+                     : what < 7 ? posts.disable(b)
+                                : posts.unregister_breakpoint(b);
+    if (!got) return got.why();
+    const auto id = static_cast<kernel&>(b).id;
+    expect(got.value().generation == model.kernel_generation[id], "the ticket");
+    tickets_[id] = got.value();
+    return bookend::reason::granted;
   }
   void deliver() {
     if constexpr (bookend::can_post<system>) {
@@ -385,24 +447,18 @@ class random_walk {
     }
     cpu.silenced = !cpu.silenced;
   }
-  void here_set_on() {
-    const unsigned id = pick(KernelBreakpoints), c = pick(cpus);
-    const bool on = pick(2) == 0;
-    const bool held = model.kernels.count(id) != 0 && model.kernels.at(id).here.count(c) != 0;
-    const auto got = m.guarded(c, [&](auto view) { return on ? view.enable(*kernels_[id]) : view.disable(*kernels_[id]); });
-    if (held) model.kernels.at(id).here.at(c).on = on;
-    note(std::string("here ") + (on ? "enable k" : "disable k") + std::to_string(id), got, {held ? "granted" : "not_registered"});
+  /// `what`: 0 modify, 1 enable, 2 disable.
+  template <class View>
+  bookend::refusal do_here(const View& here, unsigned id, unsigned what, const bookend::request& r) {
+    auto& b = *kernels_[id];
+    return what == 0 ? here.modify(b, r) : what == 1 ? here.enable(b) : here.disable(b);
   }
-  void here_modify() {
-    const unsigned id = pick(KernelBreakpoints), c = pick(cpus);
+  void here() {
+    const unsigned id = pick(KernelBreakpoints), c = pick(cpus), what = pick(3);
     const auto r = any_request();
-    shelf_model::refusal expected{"not_registered"};
-    if (model.kernels.count(id) != 0 && model.kernels.at(id).here.count(c) != 0) {
-      auto& w = model.kernels.at(id).here.at(c);
-      expected.why = model.pool_of(w.what) == model.pool_of(r) ? "granted" : "unsupported";
-      if (expected.why == "granted") w.what = r;
-    }
-    note("here modify k" + std::to_string(id), m.guarded(c, [&](auto view) { return view.modify(*kernels_[id], r); }), expected);
+    const auto expected = model.change_here(id, c, what, r);
+    note("here " + std::to_string(what) + " to k" + std::to_string(id),
+         m.guarded(c, [&](auto view) { return do_here(view, id, what, r); }), expected);
   }
   void nmi() {
     const unsigned c = pick(cpus);
@@ -424,7 +480,8 @@ class random_walk {
     note("withhold slot " + std::to_string(s) + " of cpu " + std::to_string(c), got, expected);
   }
 
-  // Accesses, and who is told. A handler may silence another breakpoint, which is then skipped if its turn has not come.
+  // Accesses, and who is told. A handler may do something to a breakpoint, its own or another: one that is silenced or re-aimed
+  // everywhere before its turn has come is skipped.
 
   struct told {
     bool of_kernel;
@@ -432,12 +489,25 @@ class random_walk {
     modelled_watch watch;
     friend bool operator==(const told&, const told&) = default;
   };
+  /// What the first handler does: here, or for `what` from 3 on a post.
+  struct deed {
+    unsigned to, what;
+    bookend::request r;
+    std::string due;  ///< the answer
+  };
   void on_hit(unsigned id, const hit& h) {
     got_.push_back({true, id, h.slot, 0, {h.watched(), true, h.generation}});
-    if (victim_ < 0) return;
-    auto& b = *kernels_[static_cast<unsigned>(victim_)];
-    (void)h.here.disable(b);
-    victim_ = -1;
+    if (!deed_) return;
+    const deed d = *deed_;
+    deed_.reset();
+    auto got = bookend::reason::granted;
+    if (d.what < 3) {
+      got = do_here(h.here, d.to, d.what, d.r).why;
+    } else {
+      if constexpr (can_post) got = do_post(*kernels_[d.to], d.what - 3, d.r);
+    }
+    expect(to_string(got) == d.due, "a handler's " + std::to_string(d.what) + " to k" + std::to_string(d.to) + " should be " +
+                                        d.due + ", and is " + to_string(got));
   }
   void touch() {
     using bookend::access;
@@ -451,24 +521,26 @@ class random_walk {
       address = how == access::execute ? some.address : some.address & ~std::uint64_t{7};
     }
     const bookend::range bytes{address, how == access::execute ? 1U : 8U};
-    int victim = pick(3) == 0 ? static_cast<int>(pick(KernelBreakpoints)) : -1;
-    victim_ = victim;
+    deed_.reset();
+    if (pick(3) == 0) deed_ = {pick(KernelBreakpoints), pick(can_post ? 11 : 3), any_request(), ""};
     // What is due, by the model.
+    bool acts = false;
     std::vector<told> due, due_to_users;
     for (unsigned s : model.hit_by(c, how, bytes)) {
       const auto& e = row.at(s);
-      if (e.of_kernel) {
-        auto& k = model.kernels.at(e.id);
-        if (!k.here.at(c).on) continue;
-        due.push_back({true, e.id, s, 0, e.watch});
-        if (victim >= 0) {
-          const auto it = model.kernels.find(static_cast<unsigned>(victim));
-          if (it != model.kernels.end() && it->second.here.count(c) != 0) it->second.here.at(c).on = false;
-          victim = -1;
-        }
-      } else {
+      if (!e.of_kernel) {
         due_to_users.push_back({false, e.id, s, model.users.at(e.id).index, e.watch});
+        continue;
       }
+      const auto it = model.kernels.find(e.id);
+      if (it == model.kernels.end()) continue;
+      const auto& now = it->second.here.at(c);
+      if (!now.on || now.generation != e.watch.generation) continue;
+      due.push_back({true, e.id, s, 0, e.watch});
+      if (acts || !deed_) continue;
+      acts = true;
+      auto& d = *deed_;
+      d.due = (d.what < 3 ? model.change_here(d.to, c, d.what, d.r) : model.post_kernel(d.to, c, d.what - 3, d.r)).why;
     }
     due.insert(due.end(), due_to_users.begin(), due_to_users.end());  // those are delivered after the trap
     got_.clear();
@@ -477,8 +549,8 @@ class random_walk {
     const unsigned traps = how == access::write  ? m.write(c, bytes.first, 8)
                            : how == access::read ? m.read(c, bytes.first, 8)
                                                  : m.execute(c, bytes.first);
-    victim_ = -1;
-    did = "an access on cpu " + std::to_string(c);
+    deed_.reset();
+    did = std::string(acts ? "an access whose handler acts" : "an access") + " on cpu " + std::to_string(c);
     expect(traps == (due.empty() ? 0U : 1U), "the number of traps");
     std::uint64_t users = 0;
     for (auto i = before; i < m.delivered().size(); ++i) {
@@ -498,14 +570,15 @@ class random_walk {
     hits += static_cast<unsigned>(due.size());
   }
 
-  std::mt19937 random_;
+  picker pick_;
   std::vector<std::unique_ptr<kernel>> kernels_;
   std::vector<std::unique_ptr<user>> users_;
   std::vector<std::unique_ptr<task>> tasks_;
   std::map<unsigned, bookend::ticket<system>> tickets_;  ///< the last of each
   std::vector<told> got_;
-  int victim_ = -1;
+  std::optional<deed> deed_;
   unsigned withheld_ = 0;
+  bool failed_ = false;  ///< the last verb was refused as hardware
 };
 
 }  // namespace conformance

@@ -81,6 +81,13 @@ struct shelf_model {
   unsigned registrations = 0;
   std::map<unsigned, std::uint32_t> kernel_generation, user_generation;  ///< of the storage: survives a registration
 
+  static constexpr std::uint64_t forbidden = 0x2000;  ///< where the machine denies a watch, if it does at all
+  refusal watchable(const request& r) const {
+    if (r.on == bookend::access::io) return {"unsupported"};
+    if (r.length != 1 && r.length != 2 && r.length != 4 && r.length != 8) return {"bad_length"};
+    if (r.address % r.length != 0) return {"misaligned"};
+    return r.address == forbidden ? refusal{"forbidden"} : refusal{};
+  }
   // As the mock machine has it: with two pools the lower half (and the odd one) is for execution.
   unsigned pool_of(const request& r) const { return pools == 2 && r.on != bookend::access::execute ? 1 : 0; }
   unsigned first_of(unsigned pool) const { return pool == 0 ? 0 : (slots + 1) / 2; }
@@ -203,6 +210,7 @@ struct shelf_model {
   refusal register_kernel(unsigned id, const request& r, const std::set<unsigned>& on, bool enabled) {
     if (kernels.count(id) != 0) return {"already_registered"};
     if (on.empty()) return {"empty_mask"};
+    if (const refusal no = watchable(r); !no.granted()) return no;
     if (const refusal no = kernel_may(on, pool_of(r)); !no.granted()) return no;
     kernels[id].everywhere = {r, enabled, kernel_generation[id] += 2};
     for (unsigned c : on) place(id, c);
@@ -220,6 +228,7 @@ struct shelf_model {
   }
   refusal modify_kernel(unsigned id, const request& r) {
     if (kernels.count(id) == 0) return {"not_registered"};
+    if (const refusal no = watchable(r); !no.granted()) return no;
     kernel& k = kernels.at(id);
     const unsigned to = pool_of(r);
     const bool moves = to != pool_of(k.everywhere.what);
@@ -250,9 +259,39 @@ struct shelf_model {
   }
   refusal unregister_kernel(unsigned id) { return {kernels.erase(id) != 0 ? "granted" : "not_registered"}; }
 
+  /// What a post from CPU c answers: there at once, elsewhere when it arrives. `what`: 0 to 2 modify, 3 and 4 enable, 5 and 6
+  /// disable, 7 unregister.
+  refusal post_kernel(unsigned id, unsigned c, unsigned what, const request& r) {
+    if (const refusal no = watchable(r); what < 3 && !no.granted()) return no;
+    if (kernels.count(id) == 0) return {"not_registered"};
+    kernel& k = kernels.at(id);
+    if (what < 3 && pool_of(r) != pool_of(k.everywhere.what)) return {"unsupported"};
+    const std::uint32_t generation = kernel_generation[id] += 2;
+    if (what < 3) k.everywhere = {r, k.everywhere.on, generation};
+    if (what >= 3) k.everywhere.on = what < 5;
+    for (unsigned on : k.cpus) k.posted[on].push_back({what < 3, k.everywhere});
+    if (cpus[c].online) k.arrive(c);
+    if (what == 7) kernels.erase(id);
+    return {};
+  }
+  /// A here-verb on CPU c. `what`: 0 modify, 1 enable, 2 disable.
+  refusal change_here(unsigned id, unsigned c, unsigned what, const request& r) {
+    if (kernels.count(id) == 0 || kernels.at(id).here.count(c) == 0) return {"not_registered"};
+    modelled_watch& w = kernels.at(id).here.at(c);
+    if (what == 0) {
+      if (const refusal no = watchable(r); !no.granted()) return no;
+      if (pool_of(r) != pool_of(w.what)) return {"unsupported"};
+      w.what = r;
+    } else {
+      w.on = what == 1;
+    }
+    return {};
+  }
+
   refusal register_user(unsigned id, unsigned task, const request& r, int where, bool enabled) {
     if (users.count(id) != 0) return {"already_registered"};
     if (where >= static_cast<int>(cpus.size())) return {"bad_cpu", static_cast<unsigned>(where)};
+    if (const refusal no = watchable(r); !no.granted()) return no;
     if (const refusal no = user_may(task, where, pool_of(r)); !no.granted()) return no;
     const unsigned index = free_index(task, where);
     users[id] = {task, where, index, ++registrations, {r, enabled, ++user_generation[id]}};
@@ -265,6 +304,7 @@ struct shelf_model {
   }
   refusal modify_user(unsigned id, const request& r) {
     if (users.count(id) == 0) return {"not_registered"};
+    if (const refusal no = watchable(r); !no.granted()) return no;
     user& u = users.at(id);
     if (pool_of(r) != pool_of(u.watch.what))
       if (const refusal no = user_may(u.task, u.where, pool_of(r)); !no.granted()) return no;
