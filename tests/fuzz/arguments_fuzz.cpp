@@ -2,6 +2,7 @@
 // tests/fuzz/arguments_fuzz.cpp — the command line of examples/watch, one word a line of the input: it is understood as a whole, or
 // refused with one line that says why.
 #include <algorithm>
+#include <cstdlib>
 #include <fuzz/bytes.hpp>
 #include <string_view>
 #include <vector>
@@ -17,11 +18,29 @@ void says_why(const watch::complaint& c) {
   fuzz::expect(line.size() > 10 && line.find('\n') == line.npos, "a refusal is not one line");
 }
 
+/// Reads a number off the front, as the C library has it.
+std::uint64_t number(std::string_view& text) {
+  const std::string copy(text);
+  const bool hexadecimal = copy.starts_with("0x") || copy.starts_with("0X");
+  char* end = nullptr;
+  const std::uint64_t value = std::strtoull(copy.c_str(), &end, hexadecimal ? 16 : 10);
+  text.remove_prefix(static_cast<std::size_t>(end - copy.c_str()));
+  return value;
+}
+bool ate(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
 void place(const std::string& text) {
   try {
     const auto p = watch::parse_place(text);
-    fuzz::expect(p.symbol.empty() ? text.starts_with("0x") || text.starts_with("0X") : text.starts_with(p.symbol),
-                 "a place is not where it says");
+    std::string_view rest = text;
+    fuzz::expect(rest.starts_with(p.symbol), "a place is not where it says");
+    rest.remove_prefix(p.symbol.size());
+    fuzz::expect((p.symbol.empty() || ate(rest, '+') ? number(rest) : 0) == p.address, "the address or the offset");
+    fuzz::expect(ate(rest, ':') == p.length.has_value() && number(rest) == p.length.value_or(0), "the length");
+    fuzz::expect(rest.empty(), "a part of a place is left out");
   } catch (const watch::complaint& c) {
     says_why(c);
   }
