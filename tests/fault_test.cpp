@@ -229,3 +229,23 @@ TEST_CASE_TEMPLATE("a verb whose writes fail at random happens everywhere or now
   check_failures_at_random<W>(40);
   tell_runs();
 }
+
+TEST_CASE("a breakpoint that cannot leave its last CPU is put back on the first, above the task that runs there") {
+  for (unsigned k = 1;; ++k) {
+    CAPTURE(k);
+    world<3, 1> w;
+    w.running(2, 0);
+    REQUIRE(!w.m.slots.register_breakpoint(w.s, w.data(0x2000), world<3, 1>::mask::of(0) | world<3, 1>::mask::of(1)));
+    const std::string before = shelves(w);
+    w.m.system().faults().fail(k, fault::refused);
+    const refusal no = w.m.slots.move(w.s, world<3, 1>::mask::of(2));
+    heal(w);
+    if (!no) {
+      CHECK(k > 4);
+      return;
+    }
+    CHECK(no.why == reason::hardware);
+    CHECK(shelves(w) == before);
+    CHECK(w.m.consistent());
+  }
+}
