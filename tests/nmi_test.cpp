@@ -200,6 +200,7 @@ constexpr work works[] = {
      [](scene& s) { (void)s.slots.register_breakpoint(s.c, of_v); }, 6},
     {"sync", [](scene& s) { s.post_from_elsewhere(); }, [](scene& s) { s.slots.on(0).sync(); }, 10},
     {"lend", [](scene&) {}, [](scene& s) { (void)s.slots.on(0).lend(); }},
+    {"silence", [](scene&) {}, [](scene& s) { s.slots.on(0).silence(); }, 30},
 };
 
 }  // namespace

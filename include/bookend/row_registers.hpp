@@ -220,7 +220,7 @@ class row_registers : public row_image<System> {
     if (is_.online == 0 || is_.lent != 0 || in_.hushed) return;
     if (flushed_ != version_ || is_.dirty)
       (void)put_control(sys, cpu, all_off(), 0);
-    else if (lit_ != 0 && is_.silenced == 0)
+    else if (lit_ != 0)
       hush(sys, cpu, in_.quiet);
   }
   /// Precondition: clean, and something is on.
