@@ -36,7 +36,7 @@ fuzz() {
     tail -n 3 "$log"
     return 1
   }
-  [ -z "$keep" ] || { mkdir "$tmp/less-$1" && "$tmp/$1" -merge=1 $options "$tmp/less-$1" "$corpus" "$new" >"$log.merge" 2>&1 && rm -f "$corpus"/* && cp "$tmp/less-$1"/* "$corpus"; }
+  [ -z "$keep" ] || { mkdir "$tmp/less-$1" && "$tmp/$1" -set_cover_merge=1 -use_counters=0 $options "$tmp/less-$1" "$corpus" "$new" >"$log.merge" 2>&1 && rm -f "$corpus"/* && cp "$tmp/less-$1"/* "$corpus"; }
 }
 export -f build fuzz
 
