@@ -218,7 +218,8 @@ TEST_CASE("an NMI between any two instructions comes before what it interrupts, 
     if (bad != nullptr) FAIL((std::string(w.name) + ", after " + std::to_string(k) + " instructions " + d.name + ": " + bad));
     return length;
   };
-  // A step takes microseconds where debug traps are a hypervisor's business, too: without BOOKEND_DEEP some of them, others for each pair, more where there are only plain loads.
+  // A step takes microseconds where debug traps are a hypervisor's business, too: without BOOKEND_DEEP only some moments, others
+  // for each pair.
   const bool all = std::getenv("BOOKEND_DEEP") != nullptr;
   unsigned seed = 0;
   for (const work& w : works) {

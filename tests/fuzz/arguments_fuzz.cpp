@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// tests/fuzz/arguments_fuzz.cpp — the command line of examples/watch, one word a line of the input: it is understood as a whole, or
+// tests/fuzz/arguments_fuzz.cpp — the command line of examples/watch, a word a line: it is understood as a whole, or
 // refused with one line that says why.
 #include <algorithm>
 #include <cstdlib>
