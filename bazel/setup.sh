@@ -14,7 +14,8 @@ packages=(
 if [ "${1:-all}" != examples ]; then
   packages+=(
     doctest-dev libbenchmark-dev                           # tests/, bench/
-    clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev  # the second compiler, the checks, the sanitizers
+    clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev  # the second compiler, the checks, the sanitizers, tests/fuzz/
+    llvm-19 zip                                            # tests/gates/coverage.sh; with zip Bazel keeps what tests leave
     g++-aarch64-linux-gnu g++-riscv64-linux-gnu            # that the core builds for other machines
     qemu-user                                              # runs the tests with threads for aarch64
     spin                                                   # tests/models/
