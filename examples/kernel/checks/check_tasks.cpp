@@ -56,7 +56,7 @@ void check_tasks(const options&) noexcept {
   check(
       join_task(start_task("refused", user::is_refused, 0)) == 0,
       "refused to a task: a kernel address, a range that reaches into the kernel or wraps, a fifth watch, a port, a bad pointer");
-  for (unsigned i = 0; i < 4; ++i) tasks[i] = start_task("poker", user::pokes_registers, 500 + i, cpu_mask::of(0));
+  for (unsigned i = 0; i < 4; ++i) tasks[i] = start_task("poker", user::pokes_registers, 100 + i, cpu_mask::of(0));
   good = true;
   for (thread* t : tasks) good = join_task(t) == 0 && good;
   check(good, "four tasks that take turns write DR0 to DR7 by number, and each reads its own, and DR6 of its own hits");
