@@ -138,6 +138,22 @@ TEST_CASE_FIXTURE(fixture, "a refused registration says why and changes nothing"
   CHECK(!m.slots.unregister_breakpoint(taken));
 }
 
+TEST_CASE_FIXTURE(fixture, "check says of a request what registering would, room apart") {
+  m.system().deny({0x7000, 16});
+  m.system().user_space_ends_at(0x8000);
+  CHECK(refuses(m, [&] { return m.slots.check(side::kernel, {0x1000, 3, access::write}); }).why == reason::bad_length);
+  CHECK(refuses(m, [&] { return m.slots.check(side::kernel, {0x7008, 8, access::write}); }).why == reason::forbidden);
+  CHECK(refuses(m, [&] { return m.slots.check(side::user, {0x8000, 1, access::write}); }).why == reason::forbidden);
+  const auto self = reinterpret_cast<std::uint64_t>(&m.slots);
+  CHECK(refuses(m, [&] { return m.slots.check(side::kernel, {self, 8, access::write}); }).why == reason::forbidden);
+  watch b[5];
+  for (unsigned i = 0; i < 4; ++i) REQUIRE(!m.slots.register_breakpoint(b[i], write_to(&x[i])));
+  CHECK(!m.slots.check(side::kernel, {0x8000, 1, access::write}));
+  CHECK(!m.slots.check(side::user, {0x1000, 8, access::write}));
+  CHECK(refuses(m, [&] { return m.slots.register_breakpoint(b[4], write_to(&x[4])); }).why == reason::no_slot);
+  for (unsigned i = 0; i < 4; ++i) CHECK(!m.slots.unregister_breakpoint(b[i]));
+}
+
 TEST_CASE_FIXTURE(fixture, "verbs on a breakpoint that is not registered are refused") {
   watch b;
   machine::user_breakpoint u;
