@@ -2,7 +2,8 @@
 /* include/bookend/bookend.h — bookend for a kernel written in C: every verb, and what the kernel provides.
  *
  * Compile include/bookend/c/bookend.cpp once, as C++20 and freestanding, into the kernel; every other file is C11 and includes
- * this header. -DBOOKEND_MAX_CPUS=n says how many CPUs there may be, the same for all files of the kernel.
+ * this header. -DBOOKEND_MAX_CPUS=n says how many CPUs there may be, the same for all files of the kernel; -DBOOKEND_POST_ON, that
+ * it has bookend_os_post_on().
  * What each verb promises, refuses and costs stands in slot_manager.hpp and here.hpp; here is how it is said in C, and where it
  * may be called. */
 #ifndef BOOKEND_BOOKEND_H
@@ -140,6 +141,26 @@ struct bookend_refusal bookend_enable_here(struct bookend_kernel_breakpoint* b);
 struct bookend_refusal bookend_disable_here(struct bookend_kernel_breakpoint* b);
 struct bookend_refusal bookend_modify_here(struct bookend_kernel_breakpoint* b, const struct bookend_request* what);
 
+#ifdef BOOKEND_POST_ON
+/* Everywhere without waiting, where the kernel can ask other CPUs to call bookend_sync_here() soon (bookend_os_post_on() below). Any
+ * context in which that may be called, handlers included: this is how a handler unregisters its own breakpoint. This CPU has the
+ * change when it returns, the others when it is settled. `ticket` may be null. Refused: BOOKEND_WOULD_BLOCK while another verb is
+ * at it. */
+
+struct bookend_ticket {
+  const struct bookend_kernel_breakpoint* breakpoint;
+  uint32_t generation;
+};
+struct bookend_refusal bookend_post_enable(struct bookend_kernel_breakpoint* b, struct bookend_ticket* ticket);
+struct bookend_refusal bookend_post_disable(struct bookend_kernel_breakpoint* b, struct bookend_ticket* ticket);
+struct bookend_refusal bookend_post_modify(struct bookend_kernel_breakpoint* b, const struct bookend_request* what,
+                                           struct bookend_ticket* ticket);
+struct bookend_refusal bookend_post_unregister(struct bookend_kernel_breakpoint* b, struct bookend_ticket* ticket);
+bool bookend_settled(const struct bookend_ticket* ticket); /* Any context. */
+void bookend_sync_here(void);                              /* the answer; interrupts off, not in a debug trap */
+void bookend_reap(void); /* thread context: what was unregistered is idle from here on. Every everywhere verb does it, too. */
+#endif
+
 /* User breakpoints: of one task, wherever it runs, or (..._on) while it runs on one CPU. Thread context. */
 
 struct bookend_refusal bookend_register_user(struct bookend_user_breakpoint* b, struct bookend_task* task,
@@ -245,6 +266,10 @@ void bookend_os_traps_restore(unsigned long token);
 void bookend_os_run_on(const struct bookend_cpumask* cpus, void (*call)(void* argument, unsigned cpu), void* argument);
 bool bookend_os_may_watch(enum bookend_side who, uint64_t first, uint64_t last);
 void bookend_os_step_past(void* frame);
+#ifdef BOOKEND_POST_ON
+/* Asks CPUs, this one may be among them, to call bookend_sync_here() soon, and does not wait; platform.hpp, has_post_on. */
+void bookend_os_post_on(const struct bookend_cpumask* cpus);
+#endif
 
 #ifdef __cplusplus
 }

@@ -35,7 +35,7 @@ for size in -O2 -Os; do
         *) allowed='memcpy|memmove|memset|memcmp' ;;
       esac
       printf '%s\t%s\n' "${source##*/}, ${compiler%% *} $size for $machine" \
-        "object $source '$allowed' $prefix $compiler -std=c++20 $size $warnings $freestanding $search -DBOOKEND_MAX_CPUS=64 -Iinclude -Iarch/x86/include -Iarch/mock/include"
+        "object $source '$allowed' $prefix $compiler -std=c++20 $size $warnings $freestanding $search -DBOOKEND_MAX_CPUS=64 -DBOOKEND_POST_ON -Iinclude -Iarch/x86/include -Iarch/mock/include"
     done
   done <<'WAYS'
 x86-64 native- g++ g++ -mgeneral-regs-only

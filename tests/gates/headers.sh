@@ -61,7 +61,7 @@ for header in $(find include -name '*.h' | sort); do
     own=$($compiler -print-file-name=include)
     [ $compiler = clang-19 ] && own=$($compiler -print-resource-dir)/include
     for language in "c -std=c11" "c++ -std=c++20"; do
-      printf '%s\t%s\n' "$header, $compiler, $language" "$compiler -x $language -pedantic $warnings -ffreestanding -nostdinc -isystem $own -DBOOKEND_MAX_CPUS=64 -Iinclude -fsyntax-only $tmp/$n.c"
+      printf '%s\t%s\n' "$header, $compiler, $language" "$compiler -x $language -pedantic $warnings -ffreestanding -nostdinc -isystem $own -DBOOKEND_MAX_CPUS=64 -DBOOKEND_POST_ON -Iinclude -fsyntax-only $tmp/$n.c"
     done
   done
 done >>"$tmp/jobs"

@@ -6,6 +6,7 @@
 
 // This kernel's files in C use the manager that it has; no other is made.
 #define BOOKEND_SLOT_MANAGER kernel::slots
+#define BOOKEND_POST_ON
 #include <bookend/c/bookend.cpp>  // NOLINT(bugprone-suspicious-include): compiled here
 // The clients' own header comes behind it.
 #include "../../c_kernel/kernel.h"
@@ -70,10 +71,44 @@ void check_ksym_tracer() noexcept {
   check(ksym_trace_filter_write("0") == 0 && slots.full().none() && ksym_tracer_hits("jiffies") == 0, "and all at once");
 }
 
+void calc_load(void*, bookend::cpu_id) noexcept { loadavg = 1; }
+
+bookend_ticket last_ticket;
+unsigned hits;
+void unregister_at_once(const bookend_hit* h) {
+  __atomic_fetch_add(&hits, 1, __ATOMIC_RELAXED);
+  (void)bookend_post_unregister(h->breakpoint, &last_ticket);
+}
+void settle() noexcept {
+  while (!bookend_settled(&last_ticket)) yield();
+}
+void check_posts() noexcept {
+  bookend_kernel_breakpoint b = BOOKEND_KERNEL_BREAKPOINT("once", unregister_at_once);
+  const bookend_request what{reinterpret_cast<std::uint64_t>(&loadavg), 4, BOOKEND_WRITE},
+      other{reinterpret_cast<std::uint64_t>(&last_pid), 4, BOOKEND_WRITE};
+  const auto writes = [](void (*f)(void*, bookend::cpu_id) noexcept, const cpu_mask& cpus = all_cpus()) {
+    const unsigned before = hits;
+    run_on(cpus, f, nullptr);
+    return hits - before;
+  };
+  check(bookend_register_kernel(&b, &what, BOOKEND_ALL_CPUS).why == BOOKEND_GRANTED &&
+            bookend_post_disable(&b, &last_ticket).why == BOOKEND_GRANTED && (settle(), writes(calc_load)) == 0,
+        "posted from C: silent on every CPU when it is settled");
+  check(bookend_post_modify(&b, &other, nullptr).why == BOOKEND_GRANTED &&
+            bookend_post_enable(&b, &last_ticket).why == BOOKEND_GRANTED && (settle(), writes(calc_load)) == 0 &&
+            writes(alloc_pid, cpu_mask::of(cpu_count - 1)) == 1,
+        "aimed and armed again");
+  settle();
+  check(writes(alloc_pid) == 0 && !bookend_kernel_idle(&b) && (bookend_reap(), bookend_kernel_idle(&b)),
+        "and unregistered by its own handler");
+  check(bookend_post_enable(&b, nullptr).why == BOOKEND_NOT_REGISTERED, "once only");
+}
+
 }  // namespace
 
 void check_c_clients(const options&) noexcept {
   check_data_breakpoint();
+  check_posts();
   check_ksym_tracer();
 }
 

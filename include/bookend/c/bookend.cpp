@@ -38,6 +38,11 @@ struct os : BOOKEND_BACKEND {
     return bookend_os_may_watch(static_cast<bookend_side>(who), r.first, r.last());
   }
   static void step_past(frame& f) noexcept { bookend_os_step_past(&f); }
+#ifdef BOOKEND_POST_ON
+  static void post_on(const cpumask<max_cpus>& cpus) noexcept {
+    bookend_os_post_on(reinterpret_cast<const bookend_cpumask*>(cpus.words()));
+  }
+#endif
 };
 
 constinit slot_manager<os> slots;  // .bss
@@ -184,6 +189,18 @@ bookend_refusal of_mask(const bookend_cpumask* cpus, Verb verb) noexcept {
   return to_c(from_c(cpus, m, bad) ? verb(m) : refusal{reason::bad_cpu, bad});
 }
 
+#ifdef BOOKEND_POST_ON
+/// `post(breakpoint)`, if it has ever been registered; the ticket, if it is wanted.
+template <class Post>
+refusal of_posted(bookend_kernel_breakpoint* b, bookend_ticket* ticket, Post post) noexcept {
+  auto* const found = find(*b);
+  if (found == nullptr) return reason::not_registered;
+  const auto t = post(*found);
+  if (t && ticket != nullptr) *ticket = {b, t.value().generation};
+  return t.why();
+}
+#endif
+
 }  // namespace
 
 #define SLOTS BOOKEND_SLOT_MANAGER
@@ -238,6 +255,25 @@ bookend_refusal bookend_modify_here(bookend_kernel_breakpoint* b, const bookend_
   return of_registered(b,
                        [=](auto& it) { return of_request(*what, [&](const request& r) { return SLOTS.here().modify(it, r); }); });
 }
+
+#ifdef BOOKEND_POST_ON
+bookend_refusal bookend_post_enable(bookend_kernel_breakpoint* b, bookend_ticket* ticket) {
+  return to_c(of_posted(b, ticket, [](auto& it) { return SLOTS.post().enable(it); }));
+}
+bookend_refusal bookend_post_disable(bookend_kernel_breakpoint* b, bookend_ticket* ticket) {
+  return to_c(of_posted(b, ticket, [](auto& it) { return SLOTS.post().disable(it); }));
+}
+bookend_refusal bookend_post_modify(bookend_kernel_breakpoint* b, const bookend_request* what, bookend_ticket* ticket) {
+  return to_c(of_request(
+      *what, [=](const request& r) { return of_posted(b, ticket, [&](auto& it) { return SLOTS.post().modify(it, r); }); }));
+}
+bookend_refusal bookend_post_unregister(bookend_kernel_breakpoint* b, bookend_ticket* ticket) {
+  return to_c(of_posted(b, ticket, [](auto& it) { return SLOTS.post().unregister_breakpoint(it); }));
+}
+bool bookend_settled(const bookend_ticket* t) { return SLOTS.settled({find(*t->breakpoint), t->generation}); }
+void bookend_sync_here() { SLOTS.here().sync(); }
+void bookend_reap() { SLOTS.reap(); }
+#endif
 
 bookend_refusal bookend_register_user(bookend_user_breakpoint* b, bookend_task* t, const bookend_request* what) {
   return to_c(of_request(*what, [=](const request& r) { return SLOTS.register_breakpoint(make(*b), from_c(t), r, how(*b)); }));
