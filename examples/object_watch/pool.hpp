@@ -72,7 +72,7 @@ class pool {
     if (mine == nullptr) mine = oldest();
     if (mine == nullptr) return count(unwatched_), false;
     put(mine->of, o);
-    return aim(verbs, *mine, {o.guard, 8, bookend::access::write}, live);
+    return aim(verbs, *mine, on_guard(o), live);
   }
   /// Before the memory is the allocator's again. True if it stays watched.
   template <class Verbs>
@@ -83,7 +83,7 @@ class pool {
       if (!claim(w, s)) return false;  // it has just been reported
       set(w.of.freed_by, by);
       set(w.freed_at, __atomic_add_fetch(&frees_, 1, __ATOMIC_RELAXED));
-      return aim(verbs, w, {get(w.of.field), 8, bookend::access::read_write}, dead);
+      return aim(verbs, w, on_field(get(w.of)), dead);
     }
     return false;
   }
@@ -132,6 +132,8 @@ class pool {
     set(to.address, o.address), set(to.size, o.size), set(to.guard, o.guard), set(to.field, o.field);
     set(to.allocated_by, o.allocated_by), set(to.freed_by, o.freed_by);
   }
+  static bookend::request on_guard(const object& o) noexcept { return {o.guard, 8, bookend::access::write}; }
+  static bookend::request on_field(const object& o) noexcept { return {o.field, 8, bookend::access::read_write}; }
   static bool overlap(const watch& w, const object& o) noexcept {
     return bookend::range{get(w.of.address), get(w.of.size)}.overlaps({o.address, o.size});
   }
@@ -185,7 +187,7 @@ class pool {
     const std::uint32_t s = state(w);
     const bool is_live = phase_of(s) == live;
     const finding found{is_live ? fault::written_while_it_lived : fault::touched_after_free, get(w.of), h};
-    const bool older = h.watched().address != (is_live ? found.of.guard : found.of.field) ||
+    const bool older = h.watched() != (is_live ? on_guard(found.of) : on_field(found.of)) ||
                        (bookend::can_post<System> && bookend::later(get(w.since), h.generation));
     if (!is_aimed(s) || older || !claim(w, s)) return count(self.passed_over_);
     if constexpr (bookend::can_post<System>)
