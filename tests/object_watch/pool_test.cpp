@@ -69,6 +69,8 @@ TEST_CASE("an overflow is reported once, with the object, and its CPU; using the
   CHECK(reports[0].of.allocated_by == 0xa3);
   CHECK(reports[0].cpu == 1);
   CHECK_FALSE(s.free(0, 3));
+  s.m.deliver();
+  for (cpu_id cpu : {0u, 1u}) CHECK(s.m.write(cpu, slot(3) + 48, 8) == 0);  // no trap any more
 }
 
 TEST_CASE("a freed object that is read or written is reported once, and says who freed it") {
@@ -175,6 +177,12 @@ TEST_CASE("with the verbs of one CPU, the other is not watched; with the manager
   REQUIRE(s.p.allocated(s.m.slots, known(2)));
   s.overflow(1, 2);
   CHECK(reports.size() == 2);
+  REQUIRE(s.p.allocated(s.m.slots, known(3)));
+  s.m.guarded(0, [&](auto here) { CHECK(s.p.freed(here, slot(3), 0xf3)); });
+  s.overflow(1, 3);  // CPU 1 has the older aim
+  CHECK(reports.size() == 2);
+  s.write_body(0, 3);
+  CHECK(reports.size() == 3);
 }
 
 TEST_CASE("where it is opened, all or nothing") {
