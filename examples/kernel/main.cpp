@@ -13,18 +13,19 @@ struct program {
 };
 /// Those with the same command run one after the other.
 constexpr program programs[] = {
-    {"checks", check_boot},        //
-    {"checks", check_calls},       //
-    {"checks", check_watches},     //
-    {"checks", check_tasks},       //
-    {"checks", check_deny_list},   //
-    {"checks", check_nesting},     //
-    {"checks", check_verbs},       //
-    {"checks", check_posted},      //
-    {"checks", check_c_clients},   //
-    {"checks", check_processors},  //
-    {"endurance", endurance},      //
-    {"counts", counts},            //
+    {"checks", check_boot},          //
+    {"checks", check_calls},         //
+    {"checks", check_watches},       //
+    {"checks", check_tasks},         //
+    {"checks", check_deny_list},     //
+    {"checks", check_nesting},       //
+    {"checks", check_verbs},         //
+    {"checks", check_posted},        //
+    {"checks", check_object_watch},  //
+    {"checks", check_c_clients},     //
+    {"checks", check_processors},    //
+    {"endurance", endurance},        //
+    {"counts", counts},              //
 };
 
 }  // namespace

@@ -100,6 +100,14 @@ class pool {
     if (theirs != nullptr && guards(*theirs)) (void)here.enable(*theirs);
   }
 
+  /// Every CPU has heard of every aim. Any context.
+  [[nodiscard]] bool settled() const noexcept
+    requires bookend::can_post<System>
+  {
+    for (const watch& w : watches_)
+      if (is_aimed(w) && !slots_.settled({&w, get(w.enabled)})) return false;
+    return true;
+  }
   /// Objects that came when every watch was a live one's; hits that were of an older aim, or of an object that had been reported.
   [[nodiscard]] unsigned unwatched() const noexcept { return get(unwatched_); }
   [[nodiscard]] unsigned passed_over() const noexcept { return get(passed_over_); }
@@ -111,7 +119,8 @@ class pool {
     constexpr watch() noexcept : bookend::kernel_breakpoint<System>("object", &pool::on_hit) {}
     pool* home = nullptr;
     std::uint32_t state = idle;  // a phase, and how often it has been claimed
-    std::uint32_t since = 0;     // of the post that aimed it
+    std::uint32_t since = 0;     // of the post that aimed it,
+    std::uint32_t enabled = 0;   // and of that which enabled it then
     std::uint64_t freed_at = 0;
     object of{};  // written by who has claimed it; read by anybody, and good if it can be claimed afterwards
   };
@@ -175,9 +184,10 @@ class pool {
   template <class Verbs>
   static bool aim(Verbs&& verbs, watch& w, const bookend::request& what, phase then) noexcept {
     const auto aimed = verbs.modify(w, what);
+    const auto on = verbs.enable(w);
+    const bool good = granted(aimed) && granted(on);
     if constexpr (requires { aimed.value().generation; })
-      if (aimed) set(w.since, aimed.value().generation);
-    const bool good = granted(aimed) && granted(verbs.enable(w));
+      if (good) set(w.since, aimed.value().generation), set(w.enabled, on.value().generation);
     leave(w, good ? then : idle);
     return good;
   }

@@ -50,6 +50,10 @@ class symbols {
   /// `after`: the instruction before `pc` is meant, for a report that comes after the access.
   const code_place& at(std::uint64_t pc, bool after);
 
+  /// Where a thread is that our tracer has stopped, then the addresses to which its functions return, the innermost first; as far
+  /// as the unwinding tables go.
+  std::vector<std::uint64_t> stack(pid_t tid);
+
  private:
   struct dwfl_ender {
     void operator()(Dwfl* d) const { dwfl_end(d); }
@@ -58,7 +62,10 @@ class symbols {
   void read_symbols();
   void read_module(Dwfl_Module* module);
 
+  static constexpr std::size_t deepest = 64;
+
   pid_t pid_;
+  bool attached_ = false;
   std::unique_ptr<Dwfl, dwfl_ender> dwfl_;
   std::vector<symbol> all_;  ///< in the order of the modules; read when first asked for
   std::map<std::pair<std::uint64_t, bool>, code_place> known_places_;
