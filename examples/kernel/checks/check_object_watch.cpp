@@ -89,11 +89,45 @@ void check_well_behaved() noexcept {
     for (unsigned round = 0; round < 60; ++round) workers.another_turn();
   }
   on_tick = nullptr;
+  run_on(all_cpus(), [](void*, bookend::cpu_id) noexcept {}, nullptr);  // the last tick has come to its end
   if (handed_on != nullptr) kfree(handed_on);
   handed_on = nullptr;
   check(aimed > 50 && kept > 50,
         "objects are followed from allocation to free, aimed in #DB handlers of threads and timer ticks");
   check(told == 0, "who uses what is its own, allocated by any CPU, is not told of");
+}
+
+/// CPU 1 has its interrupts off, and uses memory that it knows as freed: CPU 0 has allocated it again, and hands it over.
+constinit item* handed_over;
+constinit unsigned ready;
+void use_unheard(void*) {
+  const bool token = save_interrupts();
+  __atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+  item* i = nullptr;
+  while ((i = __atomic_load_n(&handed_over, __ATOMIC_ACQUIRE)) == nullptr) asm volatile("pause");
+  use(*i);
+  restore_interrupts(token);
+}
+void check_unheard() noexcept {
+  if (cpu_count == 1) return;
+  pin(current(), cpu_mask::of(0));
+  unsigned passed_over = 0;
+  for (unsigned round = 0; round < 50; ++round) {
+    kfree(kmalloc());
+    while (!pool.settled()) yield();
+    const unsigned before = pool.passed_over();
+    handed_over = nullptr;
+    ready = 0;
+    thread* const other = start_thread("unheard", use_unheard, nullptr, cpu_mask::of(1));
+    while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) == 0) yield();
+    item* const i = kmalloc();
+    __atomic_store_n(&handed_over, i, __ATOMIC_RELEASE);
+    join(other);
+    kfree(i);
+    passed_over += pool.passed_over() != before;
+  }
+  pin(current(), cpu_mask::all());
+  check(passed_over == 50 && told == 0, "nor who writes, interrupts off, what it has not heard of that it is allocated again");
 }
 
 [[gnu::noinline]] void overflow(void* i, bookend::cpu_id) noexcept { static_cast<item*>(i)->red_zone = 1; }
@@ -137,6 +171,7 @@ void check_object_watch(const options&) noexcept {
                        !slots.register_breakpoint(at_kfree, bookend::execution_of(kfree)) && !pool.open();
   check(granted, "two probes of an allocator, and two watches that are reserved and disarmed");
   check_well_behaved();
+  check_unheard();
   check_bugs();
   (void)slots.unregister_breakpoint(at_allocated);
   (void)slots.unregister_breakpoint(at_kfree);
