@@ -88,7 +88,7 @@ if [ "$only" = all ]; then
   suite "clang" "//:all //arch/... //bench/... //examples/... $live" --config=clang
   # Not the live tests: a debugger and its tracee under the sanitizer test the sanitizer. Nor every verb from every state once more.
   suite "clang, address and undefined-behaviour sanitizers" //tests/... --config=sanitize --test_tag_filters=-local,-exhaustive --build_tests_only
-  suite "clang, thread sanitizer" "//tests:threads_test //tests:posted_threads_test //tests:shared_threads_test //tests:shared_test //tests:intent_test" --config=tsan
+  suite "clang, thread sanitizer" "//tests:threads_test //tests:posted_threads_test //tests:shared_threads_test //tests:priority_threads_test //tests:shared_test //tests:intent_test" --config=tsan
 fi
 
 say "gates"

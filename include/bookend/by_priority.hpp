@@ -31,8 +31,9 @@ class by_priority : public eviction<System> {
   using typename base::task;
   using typename base::user_breakpoint;
 
-  /// no_slot: it would not fit without everybody who could be evicted for it, either; the refusal counts the others. hardware:
-  /// who was to make way has its slots again, if its registers take writes.
+  /// no_slot: it would not fit without everybody who could be evicted for it, either; the refusal counts the others. It counts
+  /// nobody when a task has 64 breakpoints, those evicted among them. hardware: who was to make way has its slots again, if its
+  /// registers take writes.
   [[nodiscard]] refusal register_breakpoint(kernel_breakpoint& b, const request& r, const mask& cpus = mask::all(),
                                             start how = start::enabled) noexcept {
     return this->owned(verb::register_breakpoint, b.name(), [&] {
@@ -53,11 +54,7 @@ class by_priority : public eviction<System> {
   }
   template <class Breakpoint>
   refusal unregister_breakpoint(Breakpoint& b) noexcept {
-    return this->owned(verb::unregister_breakpoint, b.name(), [&] {
-      const refusal no = base::is_away(b) ? refusal{} : this->do_unregister(b);
-      if (no.why != reason::not_registered) this->leave(b);
-      return no;
-    });
+    return this->owned(verb::unregister_breakpoint, b.name(), [&] { return this->leave(b); });
   }
   template <class Breakpoint>
   refusal enable(Breakpoint& b) noexcept {
@@ -93,7 +90,8 @@ class by_priority : public eviction<System> {
   void on_fork(const task& parent, task& child) noexcept {
     on_fork(parent, child, [](const user_breakpoint&) -> user_breakpoint* { return nullptr; });
   }
-  /// Evicted ones of the parent are asked for, too: what is inherited of them is evicted, and comes back by itself.
+  /// Evicted ones of the parent are asked for, too: what is inherited of them is evicted, needs a callback, and comes back by
+  /// itself.
   template <class StorageFor>
   void on_fork(const task& parent, task& child, StorageFor storage_for) noexcept {
     (void)this->owned(verb::fork, "", [&]() -> refusal {

@@ -69,6 +69,8 @@ class eviction : public slot_manager<System> {
   }
   refusal enter(user_breakpoint& b, task& t, const request& r, unsigned where, start how) noexcept {
     if (!b.idle()) return reason::already_registered;
+    // A number is kept for each of those away, and a hit names 64.
+    if ((numbers_of_those_away(t) | numbers_of(t, b)) == ~std::uint64_t{0}) return reason::no_slot;
     const refusal no = with_room(b.rank, wanted{.pool = pool_for(r), .of = &t, .where = where}, [&]() -> refusal {
       const std::uint64_t kept = numbers_of_those_away(t);
       if (kept == 0) return this->do_register_at(b, t, r, where, how);
@@ -83,9 +85,13 @@ class eviction : public slot_manager<System> {
     return {};
   }
   template <class Breakpoint>
-  void leave(Breakpoint& b) noexcept {
-    unlist(b);
+  refusal leave(Breakpoint& b) noexcept {
+    if (b.idle()) return reason::not_registered;
+    const bool away = is_away(b);
+    unlist(b);  // first: who finds it idle may free it
+    const refusal no = away ? refusal{} : this->do_unregister(b);
     come_back();
+    return no;
   }
   refusal turn_on(kernel_breakpoint& b, bool on) noexcept { return this->do_set_on(b, on); }
   refusal turn_on(user_breakpoint& b, bool on) noexcept {
@@ -154,14 +160,13 @@ class eviction : public slot_manager<System> {
     detail::store_relaxed(b.listed, true);
   }
   void unlist(holder& b) noexcept {
-    if (b.listed) {
-      holder** at = &highest_;
-      while (*at != &b) at = &(*at)->lower;
-      *at = b.lower;
-      if (!b.seated_) --away_;
-      detail::store_relaxed(b.listed, false);
-    }
+    if (!b.listed) return seated(b, false);
+    holder** at = &highest_;
+    while (*at != &b) at = &(*at)->lower;
+    *at = b.lower;
+    away_ -= is_away(b);
     seated(b, false);
+    detail::store_release(b.listed, false);  // with idle(): an evicted user breakpoint is its owner's from here on
   }
   static void seated(holder& h, bool yes) noexcept { detail::store_relaxed(h.seated_, yes); }
 

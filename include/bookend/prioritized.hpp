@@ -27,6 +27,10 @@ struct holder {
   bool goes = false;           // the outcome of the trial
   task<System>* of = nullptr;  // null: a kernel breakpoint
   holder* lower = nullptr;     // the next, of this priority and younger, or of a lower one
+
+#if BOOKEND_CHECK_DESTRUCTION
+  constexpr ~holder() { BOOKEND_ASSERT(!listed, "a breakpoint was destroyed while registered"); }
+#endif
 };
 
 }  // namespace detail
@@ -68,7 +72,8 @@ class priority_user_breakpoint : public user_breakpoint<System>, detail::holder<
   [[nodiscard]] constexpr int priority() const noexcept { return this->rank; }
   [[nodiscard]] bool seated() const noexcept { return detail::load_relaxed(this->seated_); }
   /// As breakpoint::idle(); an evicted one is not.
-  [[nodiscard]] bool idle() const noexcept { return !detail::load_relaxed(this->listed) && user_breakpoint<System>::idle(); }
+  // Acquire, with unlist(): as there.
+  [[nodiscard]] bool idle() const noexcept { return !detail::load_acquire(this->listed) && user_breakpoint<System>::idle(); }
 
  private:
   friend class by_priority<System>;
