@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // bench/manager_bench.cpp — what does the framework add to registering and unregistering by hand, and to what else acts
 // everywhere? DR0-DR7 are memory here, the lock is empty and a cross-call is a call, on both sides.
+#include "floor_machine.hpp"
 #include "memory_machine.hpp"
 #include "peers/gdb.hpp"
 #include "rows.hpp"
@@ -9,44 +10,7 @@
 namespace {
 
 using benchmark::DoNotOptimize;
-
-/// The floor: request checked; a slot there on every CPU, or none is taken; on each the highest free one is armed. What the
-/// kernel has most of on any CPU, and what a task has, is kept: else a task's request could not be judged.
-template <unsigned Cpus>
-struct floor_machine {
-  bench::image<Cpus> regs;
-  by_hand::cpu cpus[Cpus];
-  unsigned kernel[Cpus]{};
-  unsigned most = 0, widest = 0, tasks_with[5]{};
-
-  bool add(const by_hand::breakpoint& b, const bookend::request& r) {
-    const std::uint32_t kind = by_hand::kind_of(r);
-    if (kind == ~0u) return false;
-    for (unsigned c = 0; c < Cpus; ++c)
-      if (kernel[c] + 1 + widest > 4) return false;
-    for (unsigned c = 0; c < Cpus; ++c) {
-      if (++kernel[c] > most) most = kernel[c];
-      auto& cpu = cpus[c];
-      unsigned slot = 3;
-      while (cpu.holders[slot] != nullptr) --slot;
-      cpu.holders[slot] = &b;
-      cpu.kind[slot] = kind;
-      if (cpu.address[slot] != r.address) regs.write_address(c, slot, cpu.address[slot] = r.address);
-      regs.write_dr7(c, cpu.dr7 |= by_hand::armed(slot, kind));
-    }
-    return true;
-  }
-  void remove(const by_hand::breakpoint& b) {
-    most = 0;
-    for (unsigned c = 0; c < Cpus; ++c) {
-      auto& cpu = cpus[c];
-      const unsigned slot = cpu.slot_of(b);
-      cpu.holders[slot] = nullptr;
-      regs.write_dr7(c, cpu.dr7 = cpu.without(slot));
-      if (--kernel[c] > most) most = kernel[c];
-    }
-  }
-};
+using by_hand::floor_machine;
 
 /// Watches another place each time, so that an address is written.
 template <unsigned Cpus>
