@@ -4,6 +4,9 @@
 #pragma once
 #include <bookend/bookend.hpp>
 #include <bookend/native.hpp>
+#ifdef BY_PRIORITY
+#include <bookend/by_priority.hpp>
+#endif
 
 struct trap_frame {
   std::uint64_t rip, cs, rflags, rsp, ss;
@@ -43,7 +46,11 @@ struct os : bookend::native_backend {
   static bool may_watch(bookend::side who, bookend::range bytes) noexcept;
 };
 
+#ifdef BY_PRIORITY
+using slot_manager = bookend::by_priority<os>;
+#else
 using slot_manager = bookend::slot_manager<os>;
+#endif
 using kernel_breakpoint = slot_manager::kernel_breakpoint;
 using user_breakpoint = slot_manager::user_breakpoint;
 using task = slot_manager::task;

@@ -15,7 +15,9 @@ for compiler in g++ clang++-19; do
   for level in -Os -O2; do
     object $compiler verbs verbs.$compiler.$level $level
     object $compiler verbs few.$compiler.$level $level -DFEW
-    printf '%s\t%s\n' "text, every verb, $compiler $level" "$(text verbs.$compiler.$level)" "text, few verbs, $compiler $level" "$(text few.$compiler.$level)"
+    object $compiler verbs priority.$compiler.$level $level -DFEW -DBY_PRIORITY
+    printf '%s\t%s\n' "text, every verb, $compiler $level" "$(text verbs.$compiler.$level)" "text, few verbs, $compiler $level" "$(text few.$compiler.$level)" \
+      "text, few verbs by priority, $compiler $level" "$(text priority.$compiler.$level)"
   done
 done
 object g++ parts parts -O2

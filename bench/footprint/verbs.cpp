@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // bench/footprint/verbs.cpp — every verb once, a function each, as a kernel would export it to its other files. Its text is what
 // bookend adds to a kernel. With FEW, the verbs without which there is no debugger: a kernel pays for those that it calls.
+// With BY_PRIORITY as well, those by priority.
 #include "kernel.hpp"
 
 constinit slot_manager slots;

@@ -15,6 +15,10 @@ text, few verbs, g++ -Os	11400
 text, few verbs, g++ -O2	17900
 text, few verbs, clang++-19 -Os	12400
 text, few verbs, clang++-19 -O2	14800
+text, few verbs by priority, g++ -Os	18200
+text, few verbs by priority, g++ -O2	31400
+text, few verbs by priority, clang++-19 -Os	21700
+text, few verbs by priority, clang++-19 -O2	26800
 data, a CPU	256
 data, a task	16
 data, a kernel breakpoint	72
