@@ -29,7 +29,7 @@ class eviction : public slot_manager<System> {
     const auto encoded = System::encode(r);
     return encoded ? base::pool_of(encoded.value()) : 0;
   }
-  [[nodiscard]] static bool is_away(const holder& h) noexcept { return h.listed && !h.seated_; }
+  [[nodiscard]] static bool is_away(const holder& h) noexcept { return h.listed_ && !h.seated_; }
   [[nodiscard]] static bool is_away(const kernel_breakpoint&) noexcept { return false; }  // registered, on no CPU
   [[nodiscard]] static bool is_away(const user_breakpoint& b) noexcept { return is_away(static_cast<const holder&>(b)); }
 
@@ -40,19 +40,19 @@ class eviction : public slot_manager<System> {
     if (no.why != reason::no_slot || highest_ == nullptr) return no;
     no = choose(rank, w);
     if (no) return no;
-    for (holder* h = highest_; !no && h != nullptr; h = h->lower)
-      if (h->goes) no = unseat(*h);
+    for (holder* h = highest_; !no && h != nullptr; h = h->lower_)
+      if (h->goes_) no = unseat(*h);
     if (!no) no = verb();
-    for (holder* h = highest_; h != nullptr; h = h->lower) {
-      if (!h->goes) continue;
-      h->goes = false;
+    for (holder* h = highest_; h != nullptr; h = h->lower_) {
+      if (!h->goes_) continue;
+      h->goes_ = false;
       if (!h->seated_ && !(no && reseat(*h))) tell(*h, seat::lost);
     }
     return no;
   }
   /// Those who are evicted and for whom there is room.
   void come_back() noexcept {
-    for (holder* h = away_ != 0 ? highest_ : nullptr; h != nullptr; h = h->lower)
+    for (holder* h = away_ != 0 ? highest_ : nullptr; h != nullptr; h = h->lower_)
       if (!h->seated_ && fits(wanted_by(*h)) && reseat(*h)) tell(*h, seat::back);
   }
 
@@ -71,14 +71,14 @@ class eviction : public slot_manager<System> {
     if (!b.idle()) return reason::already_registered;
     // A number is kept for each of those away, and a hit names 64.
     if ((numbers_of_those_away(t) | numbers_of(t, b)) == ~std::uint64_t{0}) return reason::no_slot;
-    const refusal no = with_room(b.rank, wanted{.pool = pool_for(r), .of = &t, .where = where}, [&]() -> refusal {
+    const refusal no = with_room(b.rank_, wanted{.pool = pool_for(r), .of = &t, .where = where}, [&]() -> refusal {
       const std::uint64_t kept = numbers_of_those_away(t);
       if (kept == 0) return this->do_register_at(b, t, r, where, how);
       return register_as(b, t, r, where, how == start::enabled, [&] { return detail::lowest_bit(~(kept | numbers_of(t, b))); });
     });
     if (no) return no;
     b.at_ = where;
-    b.of = &t;
+    b.of_ = &t;
     seated(b, true);
     enlist(b);
     come_back();
@@ -102,7 +102,7 @@ class eviction : public slot_manager<System> {
   refusal retarget(user_breakpoint& b, const request& r) noexcept {
     refusal no;
     if (!is_away(b)) {
-      no = with_room(b.rank, wanted{.pool = pool_for(r), .of = b.of, .where = b.at_}, [&] { return this->do_modify(b, r); });
+      no = with_room(b.rank_, wanted{.pool = pool_for(r), .of = b.of_, .where = b.at_}, [&] { return this->do_modify(b, r); });
     } else if (const auto encoded = this->accepted(side::user, r); encoded) {
       b.watched_ = r;
     } else {
@@ -115,7 +115,7 @@ class eviction : public slot_manager<System> {
   void inherit(const task& parent, task& child, StorageFor storage_for) noexcept {
     const auto heir = [&](const user_breakpoint& from) {
       user_breakpoint* const b = storage_for(from);
-      if (b != nullptr) b->at_ = from.at_, b->of = &child;
+      if (b != nullptr) b->at_ = from.at_, b->of_ = &child;
       return b;
     };
     this->do_fork(parent, child, [&](const bookend::user_breakpoint<System>& p) -> bookend::user_breakpoint<System>* {
@@ -123,12 +123,12 @@ class eviction : public slot_manager<System> {
       if (b != nullptr) seated(*b, true), enlist(*b);
       return b;
     });
-    for (holder* h = highest_; h != nullptr; h = h->lower) {
-      if (h->of != &parent || h->seated_) continue;
+    for (holder* h = highest_; h != nullptr; h = h->lower_) {
+      if (h->of_ != &parent || h->seated_) continue;
       const auto& from = static_cast<user_breakpoint&>(*h);
       user_breakpoint* const b = heir(from);
       if (b == nullptr) continue;
-      BOOKEND_ASSERT(b->may_go, "what an evicted breakpoint's child inherits needs a callback, too");
+      BOOKEND_ASSERT(b->may_go_, "what an evicted breakpoint's child inherits needs a callback, too");
       b->index_ = from.index_;
       b->watched_ = from.watched_;
       b->on_ = from.on_;
@@ -139,8 +139,8 @@ class eviction : public slot_manager<System> {
   }
   refusal flush_all(task& t) noexcept {
     for (holder *h = highest_, *next; h != nullptr; h = next) {
-      next = h->lower;
-      if (h->of == &t) unlist(*h);
+      next = h->lower_;
+      if (h->of_ == &t) unlist(*h);
     }
     for (auto* b = t.first(); b != nullptr; b = b->next()) seated(static_cast<user_breakpoint&>(*b), false);
     const refusal no = this->do_flush(t);
@@ -152,54 +152,54 @@ class eviction : public slot_manager<System> {
   // The list, highest priority first, at the same priority the oldest.
 
   void enlist(holder& b) noexcept {
-    if (b.listed || !b.may_go) return;
+    if (b.listed_ || !b.may_go_) return;
     holder** at = &highest_;
-    while (*at != nullptr && (*at)->rank >= b.rank) at = &(*at)->lower;
-    b.lower = *at;
+    while (*at != nullptr && (*at)->rank_ >= b.rank_) at = &(*at)->lower_;
+    b.lower_ = *at;
     *at = &b;
-    detail::store_relaxed(b.listed, true);
+    detail::store_relaxed(b.listed_, true);
   }
   void unlist(holder& b) noexcept {
-    if (!b.listed) return seated(b, false);
+    if (!b.listed_) return seated(b, false);
     holder** at = &highest_;
-    while (*at != &b) at = &(*at)->lower;
-    *at = b.lower;
+    while (*at != &b) at = &(*at)->lower_;
+    *at = b.lower_;
     away_ -= is_away(b);
     seated(b, false);
-    detail::store_release(b.listed, false);  // with idle(): an evicted user breakpoint is its owner's from here on
+    detail::store_release(b.listed_, false);  // with idle(): an evicted user breakpoint is its owner's from here on
   }
   static void seated(holder& h, bool yes) noexcept { detail::store_relaxed(h.seated_, yes); }
 
-  /// Says who goes, in `goes`; or why it would not help. The ledger is in the end as it was.
+  /// Says who goes, in `goes_`; or why it would not help. The ledger is in the end as it was.
   refusal choose(int rank, const wanted& w) noexcept {
-    for (holder* h = highest_; h != nullptr; h = h->lower)
-      if (h->seated_ && h->rank < rank) {
-        h->out = true;
+    for (holder* h = highest_; h != nullptr; h = h->lower_)
+      if (h->seated_ && h->rank_ < rank) {
+        h->out_ = true;
         lift(wanted_by(*h));
       }
     refusal no;
     if (fits(w)) {
       put(w);
       asks_ = &w;
-      for (holder* h = highest_; h != nullptr; h = h->lower)
-        if (h->out && fits(wanted_by(*h))) in_again(*h);
+      for (holder* h = highest_; h != nullptr; h = h->lower_)
+        if (h->out_ && fits(wanted_by(*h))) in_again(*h);
       asks_ = nullptr;
-      for (holder* h = highest_; h != nullptr; h = h->lower) h->goes = h->out;
+      for (holder* h = highest_; h != nullptr; h = h->lower_) h->goes_ = h->out_;
       lift(w);
     } else {
       no = why_not(w);
     }
-    for (holder* h = highest_; h != nullptr; h = h->lower)
-      if (h->out) in_again(*h);
+    for (holder* h = highest_; h != nullptr; h = h->lower_)
+      if (h->out_) in_again(*h);
     return no;
   }
   void in_again(holder& h) noexcept {
     put(wanted_by(h));
-    h.out = false;
+    h.out_ = false;
   }
   /// Only hardware may refuse it.
   refusal unseat(holder& h) noexcept {
-    if (h.of == nullptr) {
+    if (h.of_ == nullptr) {
       if (const refusal no = this->do_vacate(static_cast<kernel_breakpoint&>(h))) return no;
     } else {
       auto& b = static_cast<user_breakpoint&>(h);
@@ -214,12 +214,12 @@ class eviction : public slot_manager<System> {
   }
   bool reseat(holder& h) noexcept {
     refusal no;
-    if (h.of == nullptr) {
+    if (h.of_ == nullptr) {
       auto& b = static_cast<kernel_breakpoint&>(h);
       no = this->do_move(b, b.home_);
     } else {
       auto& b = static_cast<user_breakpoint&>(h);
-      no = register_as(b, *b.of, b.watched_, b.at_, b.on_, [&] { return b.index_; });
+      no = register_as(b, *b.of_, b.watched_, b.at_, b.on_, [&] { return b.index_; });
     }
     if (no) return false;
     seated(h, true);
@@ -227,7 +227,7 @@ class eviction : public slot_manager<System> {
     return true;
   }
   static void tell(holder& h, seat s) noexcept {
-    if (h.of == nullptr) {
+    if (h.of_ == nullptr) {
       auto& b = static_cast<kernel_breakpoint&>(h);
       b.on_seat_(b, s);
     } else {
@@ -254,27 +254,27 @@ class eviction : public slot_manager<System> {
   }
   [[nodiscard]] std::uint64_t numbers_of_those_away(const task& t) const noexcept {
     std::uint64_t kept = 0;
-    for (holder* h = away_ != 0 ? highest_ : nullptr; h != nullptr; h = h->lower)
-      if (h->of == &t && !h->seated_) kept |= std::uint64_t{1} << static_cast<user_breakpoint&>(*h).index_;
+    for (holder* h = away_ != 0 ? highest_ : nullptr; h != nullptr; h = h->lower_)
+      if (h->of_ == &t && !h->seated_) kept |= std::uint64_t{1} << static_cast<user_breakpoint&>(*h).index_;
     return kept;
   }
 
   // The ledger's arithmetic, with holders out and one who asks.
 
   [[nodiscard]] wanted wanted_by(holder& h) noexcept {
-    if (h.of == nullptr) {
+    if (h.of_ == nullptr) {
       auto& b = static_cast<kernel_breakpoint&>(h);
       return {.pool = base::pool_now(b), .cpus = &b.home_};
     }
     auto& b = static_cast<user_breakpoint&>(h);
-    return {.pool = h.seated_ ? base::pool_of(b.live().setting) : pool_for(b.watched_), .of = h.of, .where = b.at_};
+    return {.pool = h.seated_ ? base::pool_of(b.live().setting) : pool_for(b.watched_), .of = h.of_, .where = b.at_};
   }
   /// f(where) for each of the task's slots of this pool.
   template <class F>
   void each_of(const task& t, unsigned pool, F f) const noexcept {
     for (auto* b = t.first(); b != nullptr; b = b->next()) {
       const auto& mine = static_cast<const user_breakpoint&>(*b);
-      if (!mine.out && base::pool_of(b->live().setting) == pool) f(mine.at_);
+      if (!mine.out_ && base::pool_of(b->live().setting) == pool) f(mine.at_);
     }
     if (asks_ != nullptr && asks_->of == &t && asks_->pool == pool) f(asks_->where);
   }

@@ -19,17 +19,17 @@ namespace detail {
 /// Its place among those that may be evicted. Owner lock.
 template <class System>
 struct holder {
-  int rank;                    // its priority
-  bool may_go;                 // has a callback
-  bool seated_ = false;        // has its slots
-  bool listed = false;         // is one of those who may be evicted, or are
-  bool out = false;            // in a trial: without its slots
-  bool goes = false;           // the outcome of the trial
-  task<System>* of = nullptr;  // null: a kernel breakpoint
-  holder* lower = nullptr;     // the next, of this priority and younger, or of a lower one
+  int rank_;                    // its priority
+  bool may_go_;                 // has a callback
+  bool seated_ = false;         // has its slots
+  bool listed_ = false;         // is one of those who may be evicted, or are
+  bool out_ = false;            // in a trial: without its slots
+  bool goes_ = false;           // the outcome of the trial
+  task<System>* of_ = nullptr;  // null: a kernel breakpoint
+  holder* lower_ = nullptr;     // the next, of this priority and younger, or of a lower one
 
 #if BOOKEND_CHECK_DESTRUCTION
-  constexpr ~holder() { BOOKEND_ASSERT(!listed, "a breakpoint was destroyed while registered"); }
+  constexpr ~holder() { BOOKEND_ASSERT(!listed_, "a breakpoint was destroyed while registered"); }
 #endif
 };
 
@@ -49,7 +49,7 @@ class priority_kernel_breakpoint : public kernel_breakpoint<System>, detail::hol
       : kernel_breakpoint<System>(name, on_hit), detail::holder<System>{priority, on_seat != nullptr}, on_seat_(on_seat) {}
 
   /// Any context.
-  [[nodiscard]] constexpr int priority() const noexcept { return this->rank; }
+  [[nodiscard]] constexpr int priority() const noexcept { return this->rank_; }
   /// False while it is evicted, or not registered. Any context; a moment's answer.
   [[nodiscard]] bool seated() const noexcept { return detail::load_relaxed(this->seated_); }
 
@@ -69,11 +69,11 @@ class priority_user_breakpoint : public user_breakpoint<System>, detail::holder<
                                               std::uint64_t cookie = 0) noexcept
       : user_breakpoint<System>(name, cookie), detail::holder<System>{priority, on_seat != nullptr}, on_seat_(on_seat) {}
 
-  [[nodiscard]] constexpr int priority() const noexcept { return this->rank; }
+  [[nodiscard]] constexpr int priority() const noexcept { return this->rank_; }
   [[nodiscard]] bool seated() const noexcept { return detail::load_relaxed(this->seated_); }
   /// As breakpoint::idle(); an evicted one is not.
   // Acquire, with unlist(): as there.
-  [[nodiscard]] bool idle() const noexcept { return !detail::load_acquire(this->listed) && user_breakpoint<System>::idle(); }
+  [[nodiscard]] bool idle() const noexcept { return !detail::load_acquire(this->listed_) && user_breakpoint<System>::idle(); }
 
  private:
   friend class by_priority<System>;
