@@ -13,8 +13,8 @@ namespace bookend {
 /// slots come free, the evicted are asked in the same order, and those that fit come back; who comes back evicts nobody.
 ///
 /// The rest is slot_manager's, with these differences. Every verb owns the lock exclusively. There are no try_ forms, and
-/// nothing is unregistered by post. The verbs of the views never evict, and refuse an evicted kernel breakpoint as
-/// not_registered. Verbs that this class has must not be called on the base.
+/// nothing is unregistered by post; nor are there groups and shared watches. The verbs of the views never evict, and refuse an
+/// evicted kernel breakpoint as not_registered. Verbs that this class has must not be called on the base.
 /// Cost: slot_manager's; where a request does not fit, or slots come free while somebody is evicted, a walk over those who can
 /// be evicted, with the ledger's arithmetic for each. A verb that registers or unregisters one of those looks for its place
 /// there.
