@@ -12,9 +12,9 @@ struct object {
 };
 enum class fault : std::uint8_t { written_while_it_lived, touched_after_free };
 
-/// `Count` breakpoints of the kernel, registered once and disarmed; probes of the allocator aim them. allocated(), freed() and
-/// the reports may run in any context where the verbs they are given may: threads, interrupts, #DB handlers, several CPUs at
-/// once. They neither wait nor allocate nor release; what they cannot have they leave alone and count.
+/// `Count` breakpoints of the kernel, registered once and disarmed; probes of the allocator aim them. allocated() and freed() may
+/// run wherever the verbs may that they are given: threads, interrupts, #DB handlers, several CPUs at once. They neither wait nor
+/// allocate nor release.
 ///   Which verbs: slots.post() for all CPUs; hit.here or slots.on(cpu) for this one; the manager's own, from a thread.
 ///   When allocated() or freed() returns, the watch is aimed on this CPU; with post(), on the others at their next chance. An
 ///   access there that matched what was aimed at before is not reported: the memory may be somebody else's by now.
@@ -87,8 +87,8 @@ class pool {
     }
     return false;
   }
-  /// The owner's own way to the guard of a live object: f() with its watch off on this CPU only; the others are under watch.
-  /// Under the guard; `here` is slots.here() or slots.on(cpu).
+  /// The owner's own way to the guard of a live object: f() with its watch off on this CPU; the others stay under watch. Under the
+  /// guard; `here` is slots.here() or slots.on(cpu).
   template <class Here, class F>
   void by_owner(const Here& here, std::uint64_t address, F f) noexcept {
     watch* theirs = nullptr;

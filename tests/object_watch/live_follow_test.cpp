@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tests/object_watch/live_follow_test.cpp — examples/object_watch/follow on a process with two bugs: each is found once, with
-// its stack.
+// tests/object_watch/live_follow_test.cpp — examples/object_watch/follow on a process with two bugs: each is found
+// once, with its stack.
 #include <doctest/doctest.h>
 
 #include <string>

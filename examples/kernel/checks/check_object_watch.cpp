@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// examples/kernel/checks/check_object_watch.cpp — watches that follow objects from allocation to free: examples/object_watch,
-// aimed from the #DB handlers of an allocator's probes, on all CPUs at once.
+// examples/kernel/checks/check_object_watch.cpp — watches that follow objects: the pool of
+// examples/object_watch, aimed from the #DB handlers of an allocator's probes, on all CPUs at once.
 #include "../kernel/traps.hpp"
 #include "check.hpp"
 #include "counting.hpp"
