@@ -87,7 +87,7 @@ class pool {
     }
     return false;
   }
-  /// The owner's own way to the guard of a live object: f() with its watch off on this CPU; the others stay under watch. Under the
+  /// The owner's own way to the guard of a live object: f() with its watch off on this CPU; the others stay watched. Under the
   /// guard; `here` is slots.here() or slots.on(cpu).
   template <class Here, class F>
   void by_owner(const Here& here, std::uint64_t address, F f) noexcept {

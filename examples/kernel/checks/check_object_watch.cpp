@@ -44,7 +44,7 @@ struct note {
   unsigned cpu;
   std::uint64_t rip;
 };
-constinit note notes[64];
+constinit note notes[64]{};
 constinit unsigned told;
 void tell(const watches::finding& f) {
   const unsigned n = __atomic_fetch_add(&told, 1, __ATOMIC_RELAXED);
@@ -132,7 +132,10 @@ void check_unheard() noexcept {
 
 [[gnu::noinline]] void overflow(void* i, bookend::cpu_id) noexcept { static_cast<item*>(i)->red_zone = 1; }
 [[gnu::noinline]] void touch(void* i, bookend::cpu_id) noexcept { static_cast<item*>(i)->words[2] = 1; }
-void allocate_there(void* into, bookend::cpu_id) noexcept { *static_cast<item**>(into) = kmalloc(); }
+struct answer {
+  item* object;
+};
+void allocate_there(void* into, bookend::cpu_id) noexcept { static_cast<answer*>(into)->object = kmalloc(); }
 void free_there(void* i, bookend::cpu_id) noexcept { kfree(static_cast<item*>(i)); }
 bool inside(std::uint64_t rip, std::uint64_t function) noexcept { return rip > function && rip - function < 48; }
 
@@ -151,14 +154,13 @@ void check_bugs() noexcept {
   bool overflows = true, touches = true;
   for (const unsigned a : all_cpus())
     for (const unsigned b : all_cpus()) {
-      item* first = nullptr;
-      item* second = nullptr;
+      answer first{}, second{};
       run_on(cpu_mask::of(a), allocate_there, &first);
       run_on(cpu_mask::of(a), allocate_there, &second);
-      overflows = overflows && told_once(overflow, first, b, fault::written_while_it_lived);
-      run_on(cpu_mask::of(a), free_there, second);
-      touches = touches && told_once(touch, second, b, fault::touched_after_free);
-      run_on(cpu_mask::of(b), free_there, first);
+      overflows = overflows && told_once(overflow, first.object, b, fault::written_while_it_lived);
+      run_on(cpu_mask::of(a), free_there, second.object);
+      touches = touches && told_once(touch, second.object, b, fault::touched_after_free);
+      run_on(cpu_mask::of(b), free_there, first.object);
     }
   check(overflows, "an overflow on any CPU is told, once: the object, who allocated it, the CPU and the instruction");
   check(touches, "and a use after free: who freed it, too");
