@@ -119,8 +119,9 @@ TEST_CASE("a refusal says why and changes not a byte") {
   REQUIRE(!shared.join(b, one));  // needs no slot of its own
   REQUIRE(!shared.leave(b));
   REQUIRE(!shared.join(b, other, mask::of(0)));
-  no = refuses([&] { return shared.join(c, {0x5000, 8, access::write}, mask::of(0)); });
+  no = refuses([&] { return shared.join(c, {0x5000, 8, access::write}, mask::of(1)); });
   CHECK(no.why == reason::no_slot);
+  CHECK(no.cpu == 1);
   CHECK(no.kernel_held == 0);
   CHECK(refuses([&] { return shared.join(c, {0x5000, 8, access::write}, mask{}); }).why == reason::empty_mask);
   for (auto& one_more : k) CHECK(!m.slots.unregister_breakpoint(one_more));
@@ -242,6 +243,14 @@ TEST_CASE("where a write fails, a sharer is as it was; and one that leaves has l
   faults.fail_none();
   m.write(1, 0x1000, 1);
   CHECK(hits == 2);
+  CHECK(!shared.enable(b));
+  faults.fail(1, fault::refused, ~0U);
+  CHECK(shared.leave(b).why == reason::hardware);  // the last one
+  CHECK(b.idle());
+  faults.fail_none();
+  m.write(1, 0x1000, 1);
+  CHECK(hits == 2);
+  CHECK(!shared.join(b, one));
   CHECK(!shared.leave(b));
   CHECK(m.consistent());
 }

@@ -78,6 +78,16 @@ TEST_CASE("addresses may be written before DR7 enables them and after, and addre
   CHECK(s.touch(x86_access::write, 3, 1) == 1);
 }
 
+TEST_CASE("the address bits that LEN covers are not compared, and read as they were written") {
+  scene s;
+  REQUIRE_FALSE(s.dr.poke(0, 0x2007));
+  REQUIRE_FALSE(s.dr.poke(7, l0 | kind(0, write_4)));
+  CHECK(s[0] == 0x2007);
+  CHECK(s.touch(x86_access::write, 0x2004, 1) == 1);
+  CHECK(s.touch(x86_access::write, 0x2007, 1) == 1);
+  CHECK(s.touch(x86_access::write, 0x2008, 1) == 0);
+}
+
 TEST_CASE("a write that is refused leaves everything as it was") {
   scene s;
   REQUIRE(s.hold(0));
@@ -287,6 +297,8 @@ TEST_CASE("a guest's general detect traps its next access once, and a task's is 
   CHECK(s.dr.mov_from(7, true).value == 0x401);
   // A handler that was called for something else may read them, too.
   CHECK(s.dr.mov_to(7, 0x2001, true).raise == exception::none);
+  CHECK(s.dr.note_hits({}, x86::dr6_bus_lock) == 0);  // unless nothing there is the guest's
+  CHECK(s[7] == 0x2001);
   CHECK(s.touch(x86_access::execute, 1, 1) == 1);
   CHECK(s.dr.mov_from(6, true).value == 0xFFFF'2FF1);
   CHECK(s.dr.mov_to(7, 0x2001, true).raise == exception::none);
