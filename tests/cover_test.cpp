@@ -41,6 +41,10 @@ struct machine : mock::backend<1, Slots, Pools> {
 };
 static_assert(backend<machine<15>>);
 
+struct uneven : machine<8, 4, 2> {
+  static constexpr slot_mask pools[] = {0b0001, 0b1110};
+};
+
 constexpr std::uint64_t base = 0x10000;
 constexpr unsigned longest = 64;
 
@@ -193,6 +197,7 @@ TEST_CASE("what cannot be covered is refused with the reason, and how many reque
   using eight = machine<8, 4>;
   using x86 = machine<1 | 2 | 4 | 8, 4>;
   CHECK(cover<x86>({base, 0}, access::write, fit::exact).why == reason::bad_length);
+  CHECK(cover<x86>({0, 0}, access::write, fit::exact).why == reason::bad_length);
   CHECK(cover<x86>({~0ULL, 2}, access::write, fit::superset).why == reason::bad_length);
   CHECK(cover<x86>({base, 1}, access::read, fit::exact).why == reason::unsupported);
   CHECK(cover<x86>({0x8000'0000'0000 - 4, 8}, access::write, fit::exact).why == reason::unsupported);
@@ -213,6 +218,7 @@ TEST_CASE("what cannot be covered is refused with the reason, and how many reque
   CHECK(cover<machine<8, 4, 2>>({base, 16}, access::write, fit::exact).size() == 2);
   CHECK(cover<machine<8, 4, 2>>({base, 24}, access::write, fit::exact).why == reason::no_slot);
   CHECK(cover<machine<8, 4, 2>>({base, 24}, access::write, fit::exact).needed == 3);
+  CHECK(cover<uneven>({base, 24}, access::write, fit::exact).size() == 3);
 }
 
 TEST_CASE("the ends of the address space, and all of it") {
@@ -271,7 +277,7 @@ TEST_CASE("a hit with an address is told apart, one without it leaves a doubt") 
 }
 
 TEST_CASE("what was remembered tells a write inside that changed something, and only that") {
-  unsigned char block[16] = {};
+  unsigned char block[16] = {0, 0, 7};
   remembered<13> was(range{reinterpret_cast<std::uint64_t>(block + 1), 13});
   CHECK(!was.changed());
   block[0] = block[14] = 1;  // outside

@@ -457,6 +457,15 @@ TEST_CASE_FIXTURE(scene, "who gave no callback is never evicted, and a refusal c
   for (auto* b : {&strong, &strongest})
     if (!b->idle()) (void)m.slots.unregister_breakpoint(*b);
 }
+TEST_CASE_FIXTURE(scene, "a refusal counts the task's own, wide and pinned") {
+  REQUIRE_FALSE(m.slots.register_breakpoint(other, parent, at(0x1000), pinned{0}));
+  REQUIRE_FALSE(m.slots.register_breakpoint(low, at(0x2000)));
+  const refusal no = m.slots.register_breakpoint(mine, parent, at(0x3000));
+  CHECK(no.why == reason::no_slot);
+  CHECK(no.user_held == 1);
+  CHECK(no.kernel_held == 1);
+  CHECK(m.slots.register_breakpoint(mine, parent, at(0x3000), pinned{1}).why == reason::bad_cpu);
+}
 TEST_CASE_FIXTURE(scene, "a child inherits what is evicted, too, and both come back") {
   kernel strong{"strong", &handler, 5};
   REQUIRE_FALSE(m.slots.register_breakpoint(rock, at(0x1000)));
@@ -478,6 +487,27 @@ TEST_CASE_FIXTURE(scene, "a child inherits what is evicted, too, and both come b
   CHECK(mine.idle());
   REQUIRE_FALSE(m.slots.unregister_breakpoint(strong));
   CHECK(said() == "");
+}
+TEST_CASE("what a child inherits of an evicted one is pinned where that is") {
+  using w = world<2, 1, 1>;
+  told.clear();
+  w::machine m;
+  w::kernel strong{"strong", &w::handler, 5};
+  w::user mine{"mine", 1, &w::user_told}, heir{"heir", 1, &w::user_told};
+  w::task parent, child;
+  REQUIRE_FALSE(m.slots.register_breakpoint(mine, parent, {0x1000, 8, access::write}, pinned{1}));
+  REQUIRE_FALSE(m.slots.register_breakpoint(strong, {0x2000, 8, access::write}));
+  m.slots.on_fork(parent, child, [&](const w::user&) { return &heir; });
+  REQUIRE_FALSE(m.slots.unregister_breakpoint(strong));
+  CHECK(said() == "lost mine, back mine, back heir");
+  (void)m.run(0, child);
+  CHECK(m.write(0, 0x1000, 8) == 0);
+  (void)m.idle(0);
+  (void)m.run(1, child);
+  CHECK(m.write(1, 0x1000, 8) == 1);
+  m.slots.on_exit(child);
+  m.slots.on_exit(parent);
+  (void)m.idle(1);
 }
 TEST_CASE_FIXTURE(scene, "an evicted kernel breakpoint: here-verbs do not find it, posts and moves do") {
   kernel strong{"strong", &handler, 5};
@@ -537,4 +567,34 @@ TEST_CASE("a register that takes no write while somebody makes way: everybody is
     }
   MESSAGE("counted: " << failures << " verbs with failing writes");
   CHECK(failures > 5);
+}
+TEST_CASE("who cannot come back since a register takes no write comes back with the next verb") {
+  using w = world<1, 1, 1, true>;
+  for (const auto kind : {mock::fault::refused, mock::fault::dropped, mock::fault::late})
+    for (unsigned k = 1;; ++k) {
+      told.clear();
+      w::machine m;
+      w::kernel strong{"strong", &w::handler, 5};
+      w::user mine{"mine", 0, &w::user_told};
+      w::task t, other;
+      REQUIRE_FALSE(m.slots.register_breakpoint(mine, t, {0x1000, 8, access::write}));
+      REQUIRE_FALSE(m.run(0, t));
+      REQUIRE_FALSE(m.slots.register_breakpoint(strong, {0x2000, 8, access::write}));
+      CHECK(said() == "lost mine");
+      m.system().faults().fail(k, kind);
+      (void)m.slots.unregister_breakpoint(strong);
+      const bool failed = m.system().faults().failed() != 0;
+      m.system().faults().fail_none();
+      CAPTURE(k);
+      if (!strong.idle()) REQUIRE_FALSE(m.slots.unregister_breakpoint(strong));
+      m.slots.on_exec(other);
+      CHECK(mine.seated());
+      CHECK(said() == "back mine");
+      CHECK(m.write(0, 0x1000, 8) == 1);
+      m.slots.on_exit(t);
+      REQUIRE_FALSE(m.idle(0));
+      CHECK(m.slots.full().none());
+      if (!failed) break;
+      REQUIRE(k < 100);
+    }
 }
