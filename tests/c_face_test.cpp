@@ -161,6 +161,12 @@ TEST_CASE(
   REQUIRE(code(bookend_register_kernel(&b, &r, &one)) == 0);  // the same object once more
   CHECK(writes(1, 0x1000) == 0);
   CHECK(writes(2, 0x1000) == 1);
+  auto other = one;
+  bookend_cpumask_set(&other, 1);
+  bookend_cpumask_clear(&other, 2);
+  CHECK(code(bookend_move_kernel(&b, &other)) == 0);
+  CHECK(writes(1, 0x1000) == 1);
+  CHECK(writes(2, 0x1000) == 0);
   CHECK(code(bookend_unregister_kernel(&b)) == 0);
 }
 
@@ -226,6 +232,7 @@ TEST_CASE("user breakpoints follow their task, and a trap says which of them hit
   bookend_user_breakpoint wide = BOOKEND_USER_BREAKPOINT("wide", 77), pinned = BOOKEND_USER_BREAKPOINT(nullptr, 78);
   auto at_1000 = write_at(0x1000), at_2000 = write_at(0x2000);
   CHECK(bookend_user_idle(&wide));
+  CHECK(bookend_user_index(&wide) == 0);
   REQUIRE(code(bookend_register_user(&wide, &t, &at_1000)) == 0);
   REQUIRE(code(bookend_register_user_on(&pinned, &t, &at_2000, 1)) == 0);
   CHECK(!bookend_user_idle(&wide));
@@ -304,6 +311,12 @@ TEST_CASE("a child inherits what it is given storage for, and nothing without") 
   CHECK(m.last.user_hits[0].cookie == 3);
   CHECK(m.last.user == 2);  // the parent's number for it
   CHECK(writes(1, 0x2000) == 0);
+  bookend_on_exit(&child);
+  CHECK(bookend_user_idle(&its));
+  bookend_on_fork(  // the next child, with the storage of the first
+      &parent, &child, [](void*, const bookend_user_breakpoint* of) { return of->cookie == 1 ? &its : nullptr; }, nullptr);
+  CHECK(!bookend_user_idle(&its));
+  CHECK(bookend_user_index(&its) == 0);
   for (auto* t : {&parent, &child, &other}) bookend_on_exit(t);
   CHECK(bookend_user_idle(&its));
 }

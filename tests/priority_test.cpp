@@ -509,6 +509,34 @@ TEST_CASE("what a child inherits of an evicted one is pinned where that is") {
   m.slots.on_exit(parent);
   (void)m.idle(1);
 }
+TEST_CASE_FIXTURE(scene, "a child inherits what it is given storage for, seated or evicted, and nothing without") {
+  kernel strong{"strong", &handler, 5};
+  REQUIRE_FALSE(m.slots.register_breakpoint(mine, parent, at(0x1000)));
+  const auto storage = [&](const user&) { return &heir; };
+  const auto none = [](const user&) -> user* { return nullptr; };
+  m.slots.on_fork(parent, child, storage);
+  CHECK((said() == "" && mine.seated() && heir.seated()));
+  (void)m.run(0, child);
+  CHECK(m.write(0, 0x1000, 8) == 1);
+  CHECK(m.delivered().back().hit.cookie == 8);
+  m.slots.on_exit(child);
+  m.slots.on_fork(parent, child);
+  CHECK((heir.idle() && m.write(0, 0x1000, 8) == 0));
+  m.slots.on_exit(child);
+  REQUIRE_FALSE(m.slots.register_breakpoint(rock, at(0x2000)));
+  REQUIRE_FALSE(m.slots.register_breakpoint(strong, at(0x3000)));
+  CHECK(said() == "lost mine");
+  m.slots.on_fork(parent, child, none);
+  REQUIRE_FALSE(m.slots.unregister_breakpoint(strong));
+  CHECK((said() == "back mine" && heir.idle()));
+}
+TEST_CASE_FIXTURE(scene, "what nobody could make way for is refused as slot_manager does") {
+  CHECK(m.slots.register_breakpoint(mine, parent, {0x1001, 8, access::write}).why == reason::misaligned);
+  const refusal no = m.slots.register_breakpoint(mine, parent, at(0x1000), pinned{1});
+  CHECK((no.why == reason::bad_cpu && no.cpu == 1));
+  REQUIRE_FALSE(m.slots.register_breakpoint(mine, parent, at(0x1000), pinned{0}));
+  CHECK(m.slots.register_breakpoint(mine, parent, at(0x1000), pinned{1}).why == reason::already_registered);
+}
 TEST_CASE_FIXTURE(scene, "an evicted kernel breakpoint: here-verbs do not find it, posts and moves do") {
   kernel strong{"strong", &handler, 5};
   REQUIRE_FALSE(m.slots.register_breakpoint(low, at(0x1000)));
@@ -597,4 +625,63 @@ TEST_CASE("who cannot come back since a register takes no write comes back with 
       if (!failed) break;
       REQUIRE(k < 100);
     }
+}
+TEST_CASE(
+    "registers that take no write, once or until somebody repairs them: who makes way or comes back has its slots, or knows") {
+  using w = world<2, 2, 1, true>;
+  unsigned failures = 0, seats_lost = 0, still_away = 0;
+  for (unsigned way = 0; way < 8; ++way) {
+    const bool of_task = (way & 1) != 0, comes_back = (way & 2) != 0, once = (way & 4) != 0;
+    for (unsigned k = 1;; ++k) {
+      told.clear();
+      w::machine m;
+      w::kernel low{"it", &w::handler, 1, &w::kernel_told}, rock{"rock", &w::handler, 1}, strong{"strong", &w::handler, 5};
+      w::user mine{"it", 1, &w::user_told};
+      w::task t;
+      const request there{0x1000, 8, access::write};
+      REQUIRE_FALSE(m.slots.register_breakpoint(rock, {0x2000, 8, access::write}));
+      REQUIRE_FALSE((of_task ? m.slots.register_breakpoint(mine, t, there) : m.slots.register_breakpoint(low, there)));
+      REQUIRE_FALSE(m.run(0, t));
+      const auto seated = [&] { return of_task ? mine.seated() : low.seated(); };
+      const auto verb = [&] {
+        return comes_back ? m.slots.unregister_breakpoint(strong)
+                          : m.slots.register_breakpoint(strong, {0x3000, 8, access::write});
+      };
+      if (comes_back) REQUIRE_FALSE(m.slots.register_breakpoint(strong, {0x3000, 8, access::write}));
+      told.clear();
+      m.system().faults().fail(k, mock::fault::refused, once ? 1 : ~0U);
+      const refusal no = verb();
+      const bool failed = m.system().faults().failed() != 0;
+      m.system().faults().fail_none();
+      failures += failed;
+      CAPTURE(way);
+      CAPTURE(k);
+      const std::string after = said();
+      if (comes_back) {
+        CHECK(strong.idle());
+        CHECK(after == (seated() ? "back it" : ""));
+        still_away += !seated();
+      } else {
+        CHECK(static_cast<bool>(no) == strong.idle());
+        CHECK(after == (seated() ? "" : "lost it"));
+        if (no && once) CHECK(seated());
+        seats_lost += no && !seated();
+      }
+      REQUIRE_FALSE(m.slots.enable(rock));  // they take writes again
+      if (!strong.idle()) REQUIRE_FALSE(m.slots.unregister_breakpoint(strong));
+      REQUIRE_FALSE(m.slots.unregister_breakpoint(rock));
+      CHECK(seated());
+      CHECK(m.write(0, 0x1000, 8) == 1);
+      CHECK(m.consistent());
+      m.slots.on_exit(t);
+      if (!of_task) REQUIRE_FALSE(m.slots.unregister_breakpoint(low));
+      REQUIRE_FALSE(m.idle(0));
+      CHECK(m.slots.full().none());
+      if (!failed) break;
+      REQUIRE(k < 100);
+    }
+  }
+  MESSAGE("counted: " << failures << " verbs with failing writes");
+  CHECK(seats_lost > 0);
+  CHECK(still_away > 0);
 }

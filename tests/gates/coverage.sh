@@ -22,7 +22,7 @@ for test in $tests; do
   objects+=" ${objects:+-object }$programs/tests/$test"
 done
 llvm-profdata-19 merge -sparse "$tmp"/*/profile.raw -o "$tmp/profile" || failed "the profiles cannot be merged"
-covered() { llvm-cov-19 "$@" $objects -instr-profile="$tmp/profile" -ignore-filename-regex='^/|^(tests|examples|arch/mock|arch/linux|bazel-out)/' 2>"$tmp/warnings"; }
+covered() { llvm-cov-19 "$@" $objects -instr-profile="$tmp/profile" -ignore-filename-regex='^/|^(tests|examples|arch/mock|arch/linux|bench|bazel-out)/' 2>"$tmp/warnings"; }
 covered export -format=lcov >"$tmp/lcov" && covered export -format=text -skip-expansions >"$tmp/json" || failed "llvm-cov: $(tail -n 1 "$tmp/warnings")"
 rm -rf build/coverage
 covered show -format=html -show-branches=count -output-dir=build/coverage >"$tmp/html" || failed "no report: $(tail -n 1 "$tmp/warnings")"
