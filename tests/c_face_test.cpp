@@ -201,10 +201,11 @@ TEST_CASE("disabled keeps its slot: from the start, everywhere, and on one CPU")
 TEST_CASE("a handler silences its own breakpoint, and is quiet about what it touches itself") {
   const world w;
   static unsigned inside;
-  bookend_kernel_breakpoint b = BOOKEND_KERNEL_BREAKPOINT("b", [](const bookend_hit* h) {
+  const auto silence = [](const bookend_hit* h) {
     inside += writes(h->cpu, 0x1000);
     CHECK(code(bookend_disable_here(h->breakpoint)) == 0);
-  });
+  };
+  bookend_kernel_breakpoint b = BOOKEND_KERNEL_BREAKPOINT("b", silence);
   const auto r = write_at(0x1000);
   REQUIRE(code(bookend_register_kernel(&b, &r, BOOKEND_ALL_CPUS)) == 0);
   inside = 0;
@@ -560,6 +561,8 @@ TEST_CASE("the names of 2009, for a task: its handler is called where the trap h
   CHECK(touches(0, touch::read, 0x1007, 1) == 0);
   CHECK(touches(0, touch::read, 7, 1) == 1);
   bp.info.address = 4;
+  CHECK(modify_user_hw_breakpoint(&t, &bp) == -EINVAL);
+  bp.info.type = 0;
   CHECK(modify_user_hw_breakpoint(&t, &bp) == -EINVAL);
   CHECK(touches(0, touch::read, 7, 1) == 1);
   unregister_user_hw_breakpoint(&t, &bp);

@@ -243,15 +243,22 @@ TEST_CASE("where a write fails, a sharer is as it was; and one that leaves has l
   faults.fail_none();
   m.write(1, 0x1000, 1);
   CHECK(hits == 2);
+  faults.fail(1, fault::refused);
+  CHECK(shared.join(a, one).why == reason::hardware);  // of a watch that nobody wants so far
+  CHECK(a.idle());
+  faults.fail_none();
   CHECK(!shared.enable(b));
   faults.fail(1, fault::refused, ~0U);
-  CHECK(shared.leave(b).why == reason::hardware);  // the last one
+  CHECK(shared.leave(b).why == reason::hardware);  // the last
   CHECK(b.idle());
   faults.fail_none();
   m.write(1, 0x1000, 1);
   CHECK(hits == 2);
   CHECK(!shared.join(b, one));
   CHECK(!shared.leave(b));
+  REQUIRE(!shared.join(a, other));  // they take writes again
+  CHECK(!shared.leave(a));
+  CHECK(m.slots.full().none());
   CHECK(m.consistent());
 }
 

@@ -28,9 +28,10 @@ namespace detail {
 template <backend B>
 constexpr unsigned in_its_pool(const typename B::setting& s) noexcept {
   unsigned before = static_cast<unsigned>(B::pool_of(s));
+  slot_mask its = 0;
   for (const slot_mask pool : B::pools)  // not pools[i]: while compiling, clang has not looked how many there are
-    if (before-- == 0) return count_bits(pool);
-  return 0;
+    if (before-- == 0) its = pool;
+  return count_bits(its);
 }
 }  // namespace detail
 
