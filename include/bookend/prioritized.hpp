@@ -10,6 +10,10 @@ template <system System>
 class by_priority;
 template <system System>
 class eviction;
+template <class System>
+class priority_kernel_breakpoint;
+template <class System>
+class priority_user_breakpoint;
 
 /// What has happened to a breakpoint's slots.
 enum class seat : bool { lost, back };
@@ -18,7 +22,18 @@ namespace detail {
 
 /// Its place among those that may be evicted. Owner lock.
 template <class System>
-struct holder {
+class holder {
+ public:
+  constexpr holder(int rank, bool may_go) noexcept : rank_(rank), may_go_(may_go) {}
+#if BOOKEND_CHECK_DESTRUCTION
+  constexpr ~holder() { BOOKEND_ASSERT(!listed_, "a breakpoint was destroyed while registered"); }
+#endif
+
+ private:
+  friend class eviction<System>;
+  friend class priority_kernel_breakpoint<System>;
+  friend class priority_user_breakpoint<System>;
+
   int rank_;                    // its priority
   bool may_go_;                 // has a callback
   bool seated_ = false;         // has its slots
@@ -27,10 +42,6 @@ struct holder {
   bool goes_ = false;           // the outcome of the trial
   task<System>* of_ = nullptr;  // null: a kernel breakpoint
   holder* lower_ = nullptr;     // the next, of this priority and younger, or of a lower one
-
-#if BOOKEND_CHECK_DESTRUCTION
-  constexpr ~holder() { BOOKEND_ASSERT(!listed_, "a breakpoint was destroyed while registered"); }
-#endif
 };
 
 }  // namespace detail

@@ -48,12 +48,14 @@ for step in build fuzz; do
 done
 
 # The last lines that say so: "#12345 DONE cov: 123 ft: 456 ...", and "stat::number_of_executed_units: 12345".
-verdict=
+verdict= executions=0
 for target in $targets; do
   log=$tmp/$target.log
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   kept=$(find "tests/fuzz/corpus/$target" -type f | wc -l)
   [ "$kept" -gt 0 ] && [ "${runs:-0}" -gt "$kept" ] || failed "$target has run nothing but its $kept kept inputs"
+  executions=$((executions + runs))
   verdict+="$target $runs runs, $(sed -n 's/.*cov: \([0-9]*\) ft: \([0-9]*\).*/\1 edges, \2 features/p' "$log" | tail -n 1) ($kept kept); "
 done
+echo "counted: $executions inputs of fuzzers"
 passed "$seconds s each: ${verdict%; }"

@@ -40,6 +40,6 @@ awk -F '\t' 'NR == FNR { killed[$2]++; static[$2] += $1 == "static_assert"; next
   END { for (h in asked) printf "%-46s %d/%d%s\n", h, killed[h], asked[h], static[h] ? ", " static[h] " statically" : "" }' \
   "$tmp/red" "$tmp/asked" | sort
 [ "$bad" = 0 ] || failed "$bad of $total: an edit that no test sees, or finds nothing to change, or a test that is red without one"
-echo "counted: $count small edits of the headers$([ $every = 1 ] || echo " of $n"), each seen red"
+echo "counted: $count small edits of the headers, each seen red"
 which=$([ $every = 1 ] || echo " of $n, each ${every}th from the ${first}th")
 passed "$count/$count killed$which, $(grep -c '^static_assert' "$tmp/red") by a static_assert"
