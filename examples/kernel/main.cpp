@@ -23,6 +23,7 @@ constexpr program programs[] = {
     {"checks", check_posted},        //
     {"checks", check_object_watch},  //
     {"checks", check_c_clients},     //
+    {"checks", check_perf},          //
     {"checks", check_processors},    //
     {"endurance", endurance},        //
     {"counts", counts},              //

@@ -43,7 +43,8 @@ struct context {
 /// that nobody has for long: a task that is switched in takes as many as it has events, aims them and arms them; one that is
 /// switched out disarms them. They stay reserved while nobody is in, so no event can lose its place, whoever registers what
 /// meanwhile; and tasks do not compete. For machines of one pool.
-/// Kernel: `slots` is its manager; `on_cpu(cpu, f)` runs f() there, interrupts off, and returns when it has run.
+/// Kernel: `slots` is its manager; `on_cpu(cpu, f)` runs f() there, interrupts off, and returns when it has run; nothing
+/// where there is no such CPU.
 template <class Kernel, class System>
 class pmu {
   using slot_manager = bookend::slot_manager<System>;
@@ -51,7 +52,7 @@ class pmu {
   using refusal = bookend::refusal;
 
  public:
-  explicit pmu(Kernel& kernel) noexcept : kernel_(kernel) {}
+  constexpr explicit pmu(Kernel& kernel) noexcept : kernel_(kernel) {}
 
   // Thread context, one at a time; the kernel does not switch a task while its own context is being changed (perf: the context's
   // lock).
@@ -154,7 +155,7 @@ class pmu {
  private:
   /// A slot on each CPU that wants that many.
   struct reserved : slot_manager::kernel_breakpoint {
-    reserved() noexcept : slot_manager::kernel_breakpoint("perf", on_hit) {}
+    constexpr reserved() noexcept : slot_manager::kernel_breakpoint("perf", on_hit) {}
     static void on_hit(const bookend::hit<System>& h) { ++static_cast<reserved&>(h.breakpoint).now[h.here.cpu()]->count; }
     mask held;
     event* now[System::max_cpus]{};  // each CPU its own

@@ -26,6 +26,7 @@ void check_verbs(const options&) noexcept;
 void check_posted(const options&) noexcept;
 void check_object_watch(const options&) noexcept;
 void check_c_clients(const options&) noexcept;
+void check_perf(const options&) noexcept;
 void endurance(const options&) noexcept;
 void counts(const options&) noexcept;
 

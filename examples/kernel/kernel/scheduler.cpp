@@ -11,6 +11,8 @@ extern "C" void switch_stacks(std::uint64_t* save, std::uint64_t load) noexcept;
 
 namespace kernel {
 
+void (*on_switch)(const thread& prev, const thread& next) noexcept;
+
 thread& current() noexcept {
   const bool were_on = save_interrupts();
   thread& t = *here().current;
@@ -32,6 +34,7 @@ void watches_change(cpu& c, thread& prev, thread& next) noexcept {
 
 void switch_threads(cpu& c, thread& prev, thread& next) noexcept {
   watches_change(c, prev, next);
+  if (auto* const f = __atomic_load_n(&on_switch, __ATOMIC_ACQUIRE); f != nullptr) f(prev, next);
   c.current = &next;
   next.state = thread_state::running;
   ++next.switches;

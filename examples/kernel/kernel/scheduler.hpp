@@ -40,6 +40,8 @@ void pin(thread& t, const cpu_mask& where) noexcept;
 [[nodiscard]] thread& current() noexcept;
 /// The next one's turn: from the timer, from who waits. Interrupts off; returns when it is this thread's turn again.
 void schedule() noexcept;
+/// Runs at each switch, on that CPU, when `next` has its watches and before it runs. Interrupts off. Null: nothing.
+extern void (*on_switch)(const thread& prev, const thread& next) noexcept;
 /// Opens or closes a CPU for threads; when it has returned false on, that CPU is idle. Thread context, not on that CPU.
 void set_schedulable(cpu& c, bool yes) noexcept;
 
