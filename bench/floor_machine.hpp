@@ -2,6 +2,8 @@
 // bench/floor_machine.hpp — registering on every CPU as one would write it by hand.
 #pragma once
 #include "memory_machine.hpp"
+#include "rows.hpp"
+#include <memory>
 
 namespace by_hand {
 
@@ -42,5 +44,21 @@ struct floor_machine {
     }
   }
 };
+
+/// Registers and unregisters on every CPU where so many are held already, another place each time, so that an address is written.
+template <unsigned Cpus>
+void register_on(bench::state& state, unsigned held) {
+  const auto m = std::make_unique<floor_machine<Cpus>>();
+  breakpoint others[4], b;
+  for (unsigned i = 0; i < held; ++i) (void)m->add(others[i], bench::at(i));
+  benchmark::DoNotOptimize(m.get());
+  std::uint64_t i = 0;
+  for (auto _ : state) {
+    benchmark::ClobberMemory();
+    if (!m->add(b, bench::at(++i & 1023))) break;
+    benchmark::ClobberMemory();
+    m->remove(b);
+  }
+}
 
 }  // namespace by_hand

@@ -23,21 +23,6 @@ void ours(bench::state& state, unsigned held) {
     m->slots.unregister_breakpoint(m->k[3]);
   }
 }
-template <unsigned Cpus>
-void by_hand_on(bench::state& state, unsigned held) {
-  const auto m = std::make_unique<floor_machine<Cpus>>();
-  by_hand::breakpoint others[4], b;
-  for (unsigned i = 0; i < held; ++i) (void)m->add(others[i], bench::at(i));
-  DoNotOptimize(m.get());
-  std::uint64_t i = 0;
-  for (auto _ : state) {
-    benchmark::ClobberMemory();
-    if (!m->add(b, bench::at(++i & 1023))) break;
-    benchmark::ClobberMemory();
-    m->remove(b);
-  }
-}
-
 ASKS(register_kernel, "register and unregister a kernel breakpoint on every CPU");
 template <unsigned Cpus>
 void BM_register_kernel(bench::state& state) {
@@ -45,14 +30,14 @@ void BM_register_kernel(bench::state& state) {
 }
 template <unsigned Cpus>
 void BM_register_kernel_by_hand(bench::state& state) {
-  by_hand_on<Cpus>(state, 0);
+  by_hand::register_on<Cpus>(state, 0);
 }
 ROW_BY_CPUS(BM_register_kernel);
 ROW_BY_CPUS(BM_register_kernel_by_hand);
 
 ASKS(register_held, "the same on 4 CPUs that have so many kernel breakpoints already");
 void BM_register_held(bench::state& state) { ours<4>(state, static_cast<unsigned>(state.range())); }
-void BM_register_held_by_hand(bench::state& state) { by_hand_on<4>(state, static_cast<unsigned>(state.range())); }
+void BM_register_held_by_hand(bench::state& state) { by_hand::register_on<4>(state, static_cast<unsigned>(state.range())); }
 ROW(BM_register_held, "held", {0, 1, 2, 3});
 ROW(BM_register_held_by_hand, "held", {0, 1, 2, 3});
 

@@ -63,16 +63,7 @@ void BM_priority_register_peer_first_come(bench::state& state) {
 }
 template <unsigned Cpus>
 void BM_priority_register_by_hand(bench::state& state) {
-  const auto m = std::make_unique<floor_machine<Cpus>>();
-  by_hand::breakpoint b;
-  DoNotOptimize(m.get());
-  std::uint64_t i = 0;
-  for (auto _ : state) {
-    benchmark::ClobberMemory();
-    if (!m->add(b, bench::at(++i & 1023))) break;
-    benchmark::ClobberMemory();
-    m->remove(b);
-  }
+  by_hand::register_on<Cpus>(state, 0);
 }
 #define ROWS_OF_ALONE(f) \
   [[maybe_unused]] static const bool row_##f = bench::add(#f "/cpus:1", f<1>) && bench::add(#f "/cpus:64", f<64>)

@@ -3,6 +3,7 @@
 // every CPU, while the others miss nothing. Meant for the thread sanitizer, too.
 #include <bookend/mock/machine.hpp>
 #include <bookend/shared.hpp>
+#include <conformance/cpus_as_threads.hpp>
 #include <conformance/ends_the_program.hpp>
 #include <algorithm>
 #include <atomic>
@@ -273,24 +274,7 @@ TEST_CASE("a sharer of another table's watch is a broken promise") {
 
 namespace {
 constexpr unsigned cpu_count = 3;
-/// Each simulated CPU is a thread; its guard is a mutex, which a cross-call takes.
-struct threads_os : mock::backend<cpu_count, 4> {
-  static constexpr unsigned max_cpus = cpu_count;
-  static constexpr bool cpus_are_numbers = true;
-  void lock() noexcept { owner.lock(); }
-  void unlock() noexcept { owner.unlock(); }
-  static bool traps_off() noexcept { return false; }
-  static void traps_restore(bool) noexcept {}
-  void run_on(const cpumask<cpu_count>& m, call f, void* argument) noexcept {
-    for (cpu_id cpu : m) {
-      const std::lock_guard stopped(guard[cpu]);
-      f(argument, cpu);
-    }
-  }
-  static bool may_watch(side, range) noexcept { return true; }
-  std::mutex owner;
-  std::mutex guard[cpu_count];
-};
+using threads_os = conformance::cpus_as_threads<cpu_count>;
 using threads_manager = slot_manager<threads_os>;
 
 /// CPU `cpu` writes to `one`, and takes the trap.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // tests/threads_test.cpp — registering is safe from any thread while other CPUs trap and switch without a lock.
-// Each simulated CPU is a thread; its guard is a mutex, which a cross-call takes. Meant for the thread sanitizer, too.
+// Meant for the thread sanitizer, too.
 #include <bookend/bookend.hpp>
-#include <bookend/mock/backend.hpp>
+#include <conformance/cpus_as_threads.hpp>
 #include <atomic>
 #include <doctest/doctest.h>
-#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
@@ -15,23 +14,7 @@ namespace {
 using namespace bookend;
 constexpr unsigned cpu_count = 3;
 
-struct os : mock::backend<cpu_count, 4> {
-  static constexpr unsigned max_cpus = cpu_count;
-  static constexpr bool cpus_are_numbers = true;
-  void lock() noexcept { owner.lock(); }
-  void unlock() noexcept { owner.unlock(); }
-  static bool traps_off() noexcept { return false; }
-  static void traps_restore(bool) noexcept {}
-  void run_on(const cpumask<cpu_count>& mask, call f, void* argument) noexcept {
-    for (cpu_id cpu : mask) {
-      const std::lock_guard stopped(guard[cpu]);
-      f(argument, cpu);
-    }
-  }
-  static bool may_watch(side, range) noexcept { return true; }
-  std::mutex owner;
-  std::mutex guard[cpu_count];
-};
+using os = conformance::cpus_as_threads<cpu_count>;
 using manager = slot_manager<os>;
 
 struct counted : manager::kernel_breakpoint {

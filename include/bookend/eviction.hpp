@@ -43,11 +43,8 @@ class eviction : public slot_manager<System> {
     for (holder* h = highest_; !no && h != nullptr; h = h->lower_)
       if (h->goes_) no = unseat(*h);
     if (!no) no = verb();
-    for (holder* h = highest_; h != nullptr; h = h->lower_) {
-      if (!h->goes_) continue;
-      h->goes_ = false;
-      if (!h->seated_ && !(no && reseat(*h))) tell(*h, seat::lost);
-    }
+    for (holder* h = highest_; h != nullptr; h = h->lower_)
+      if (h->goes_ && !h->seated_ && !(no && reseat(*h))) tell(*h, seat::lost);
     return no;
   }
   /// Those who are evicted and for whom there is room.
@@ -170,7 +167,8 @@ class eviction : public slot_manager<System> {
   }
   static void seated(holder& h, bool yes) noexcept { detail::store_relaxed(h.seated_, yes); }
 
-  /// Says who goes, in `goes_`; or why it would not help. The ledger is in the end as it was.
+  /// Says of everybody whether it goes, in `goes_`; or why it would not help, and then nothing there. The ledger is in the end
+  /// as it was.
   refusal choose(int rank, const wanted& w) noexcept {
     for (holder* h = highest_; h != nullptr; h = h->lower_)
       if (h->seated_ && h->rank_ < rank) {
